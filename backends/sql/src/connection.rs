@@ -1,0 +1,44 @@
+//! The seam through which SQL gets its connections. The embedded engine has exactly one, a server has several, and
+//! neither wants sqlx's pool: it pings on every release. What must not come in: how a connection is made.
+
+use async_trait::async_trait;
+use mosaic_core::Result;
+use sqlx::PgConnection;
+
+/// What a connection is wanted for. Each implementation sets a deadline for each, counted from the moment the
+/// connection is handed out; past it, the work is ended by force and fails as [`mosaic_core::ErrorKind::Timeout`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// What a request waits for: milliseconds, as a rule.
+    Request,
+    /// A page of an import, an export or a migration: seconds, as a rule.
+    Bulk,
+    /// Schema migrations and VACUUM: minutes at most.
+    Maintenance,
+}
+
+/// Where connections come from.
+#[async_trait]
+pub trait Connections: Send + Sync + 'static {
+    /// Hands out a connection; waits for one that is free. Never called by a task that holds one.
+    ///
+    /// # Errors
+    /// [`mosaic_core::ErrorKind::Unavailable`] with [`mosaic_core::Retry::Safe`] when there is none within a bounded wait, or after [`Self::close`].
+    async fn lease(&self, work: Work) -> Result<Box<dyn Lease>>;
+
+    /// Closes every connection; waits for those that are out.
+    ///
+    /// # Errors
+    /// When closing fails; what was committed stays committed.
+    async fn close(&self) -> Result<()>;
+}
+
+/// A connection that is lent. Dropping it unsettled is allowed at any moment, also in the middle of a statement
+/// (that is what a dropped request does): its implementation then finishes or discards what is under way before it lends the connection again.
+pub trait Lease: Send {
+    /// The connection.
+    fn connection(&mut self) -> &mut PgConnection;
+
+    /// Gives the connection back, with no statement under way and no transaction open. Saves a round trip.
+    fn settled(self: Box<Self>);
+}

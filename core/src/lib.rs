@@ -1,0 +1,58 @@
+//! What Mosaic is made of: the model, the traits that a backend implements, the registry it announces itself
+//! to, and one error type. No SQL, no HTTP, no TLS here; whoever writes a backend needs this crate and nothing else of ours.
+//!
+//! # Writing a backend
+//!
+//! 1. Implement [`Storage`], [`Cache`] and, if it keeps embeddings, [`VectorIndex`]. [`memory`] is the example to read first.
+//! 2. Offer it under a tier's name:
+//!    ```
+//!    use mosaic_core::{Backend, BackendEntry, memory};
+//!
+//!    mosaic_core::register_backend!(BackendEntry {
+//!        tier: "acme",
+//!        summary: "keeps everything until the process ends",
+//!        open: |_options| Box::pin(async { Ok(memory::open()) }),
+//!        diagnose: |_options| Box::pin(async { Vec::new() }),
+//!        schema: || mosaic_core::schemars::json_schema!({ "type": "object" }),
+//!    });
+//!
+//!    assert_eq!(mosaic_core::registry::backend("acme")?.tier, "acme");
+//!    # Ok::<(), mosaic_core::Error>(())
+//!    ```
+//! 3. Make a binary that has it: `use acme_backend as _; fn main() -> std::process::ExitCode { mosaic_gateway::main() }`
+//! 4. Run the behaviour suite on it.
+
+pub mod backend;
+pub mod cache;
+pub mod error;
+pub mod id;
+pub mod memory;
+pub mod model;
+pub mod query;
+pub mod registry;
+pub mod scope;
+pub mod storage;
+pub mod time;
+pub mod vectors;
+
+pub use async_trait::async_trait;
+pub use schemars;
+
+pub use backend::{Backend, BackendEntry, BoxFuture, Check, HelperEntry, Options, Service, Status};
+pub use cache::Cache;
+pub use error::{Error, ErrorKind, Result, Retry};
+pub use id::{CountingIds, Id, IdSource, RandomIds};
+pub use model::{
+    Entity, Field, FieldType, FieldValue, Kind, Membership, MembershipRole, Note, Record, Task, TaskStatus, Team, Token, TokenHash,
+    TokenScope, User, UserRole,
+};
+pub use query::{PAGE_BYTES, PAGE_ITEMS, Page, Position, Query};
+pub use scope::Scope;
+pub use storage::{Applied, Batch, Change, Loaded, State, StateWrite, Storage, Tokens};
+pub use time::{Clock, SystemClock, Timestamp};
+pub use vectors::{Embedding, Nearby, Neighbour, Vector, VectorIndex, VectorModel};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+}

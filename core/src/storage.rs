@@ -1,0 +1,186 @@
+//! Durable records: the trait that a backend's storage implements, and what goes in and comes out.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::{Error, Id, Kind, Page, Query, Record, Result, Scope, Timestamp, Token, TokenHash, User};
+
+/// Where records are kept. An `Ok` from a writing call means that the write is durable, as far as the backend's
+/// documentation promises. Every future may be dropped at any await: the call then took effect whole or not at all,
+/// and the storage goes on as before.
+#[async_trait]
+pub trait Storage: Send + Sync {
+    /// Reads one record. Never shows a token's hash.
+    ///
+    /// # Errors
+    /// None for a record that is absent or may not be seen: both are `Ok(None)`.
+    async fn get(&self, scope: Scope, kind: Kind, id: Id) -> Result<Option<Record>>;
+
+    /// Reads a page of a list. Never shows a token's hash.
+    ///
+    /// # Errors
+    /// Only those of the backend itself.
+    async fn list(&self, scope: Scope, query: &Query) -> Result<Page>;
+
+    /// Carries out a batch in one transaction, all of it or nothing, in order. Answers one [`Applied`] for each change.
+    ///
+    /// # Errors
+    /// For the first change that cannot be done, with `change` (its index, from 0) in the context of a batch of several:
+    /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Forbidden`], [`crate::ErrorKind::Stale`] with the present `revision`,
+    /// [`crate::ErrorKind::Conflict`] for an id, login, slug or membership that is taken and for records that still refer to a
+    /// removed one, [`crate::ErrorKind::Invalid`] for a reference to a record that is not there and for an assignee
+    /// who could not read the task, and [`crate::ErrorKind::Stale`] for a state write whose expectation does not hold.
+    async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>>;
+
+    /// Reads all records of all kinds in a fixed order: by kind in dependency order, then by id. Answers up to `limit` records
+    /// behind `after`, fewer when they are large ([`crate::PAGE_BYTES`]), none at the end. Tokens come with their hash, and only
+    /// when `tokens` says so.
+    ///
+    /// # Errors
+    /// Only those of the backend itself.
+    async fn export(&self, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>>;
+
+    /// Takes over records as they are, with their times and revisions, in one transaction; together with a state write, if one
+    /// is given. A record may refer to an earlier one of the same batch. Answers one [`Loaded`] for each record, in order: one that
+    /// cannot be taken is refused by itself, the rest goes in.
+    ///
+    /// # Errors
+    /// When nothing was taken: those of the backend itself, and [`crate::ErrorKind::Stale`] when the state write's expectation does not hold.
+    async fn load(&self, records: &[Record], state: Option<&StateWrite>) -> Result<Vec<Loaded>>;
+
+    /// Finds the token with this hash (expired or not) and its user: the one door that needs no scope, since scopes come from it.
+    ///
+    /// # Errors
+    /// None for an unknown hash: that is `Ok(None)`.
+    async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>>;
+
+    /// Notes that a token was used at `at`. Not a change of the record; no error when the token is gone.
+    ///
+    /// # Errors
+    /// Only those of the backend itself.
+    async fn touch_token(&self, id: Id, at: Timestamp) -> Result<()>;
+
+    /// Reads a small named document.
+    ///
+    /// # Errors
+    /// Only those of the backend itself.
+    async fn state(&self, name: &str) -> Result<Option<State>>;
+
+    /// Writes a small named document if it is at the expected version; answers the new version (0 when it was removed).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Stale`] when it is not.
+    async fn put_state(&self, write: &StateWrite) -> Result<u64>;
+
+    /// Does the least that shows that reads and writes would work, for readiness checks.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unavailable`] or [`crate::ErrorKind::Timeout`] when they would not.
+    async fn ping(&self) -> Result<()>;
+
+    /// Finishes what was acknowledged and lets go of everything. Calls after it fail as unavailable.
+    ///
+    /// # Errors
+    /// When letting go fails; nothing acknowledged is lost by that.
+    async fn close(&self) -> Result<()>;
+}
+
+/// Whether an export holds tokens. Their hashes are as good as a list of who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// Tokens are left out.
+    Omit,
+    /// Tokens come with their hash.
+    WithHashes,
+}
+
+/// Changes that take effect together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// When: the `updated_at` of what is updated.
+    pub at: Timestamp,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    /// A state write that must succeed for the changes to take effect.
+    pub state: Option<StateWrite>,
+}
+
+impl Batch {
+    /// A batch of one change.
+    pub fn one(at: Timestamp, change: Change) -> Self {
+        Self { at, changes: vec![change], state: None }
+    }
+}
+
+/// One change to one record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Makes a record, as given, at revision 1. Making the same record again (times and revision aside) is no error.
+    Create(Record),
+    /// Replaces a record that is at the revision which `record` carries; it goes to the next one, `updated_at` to the batch's time.
+    /// `created_at` stays as it was. A token's hash and last use stay as they were.
+    Update(Record),
+    /// Removes a record, if it is at the expected revision where one is given.
+    Delete {
+        /// The record's kind.
+        kind: Kind,
+        /// The record's id.
+        id: Id,
+        /// The revision it must be at; any, when `None`.
+        revision: Option<u64>,
+    },
+}
+
+/// What a change came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Applied {
+    /// The record was made.
+    Created(Record),
+    /// The same record was there already; this is how it is now.
+    Unchanged(Record),
+    /// The record was replaced; this is how it is now.
+    Updated(Record),
+    /// The record is gone.
+    Deleted,
+}
+
+impl Applied {
+    /// The record as it is now; `None` when it is gone.
+    pub fn record(self) -> Option<Record> {
+        match self {
+            Self::Created(record) | Self::Unchanged(record) | Self::Updated(record) => Some(record),
+            Self::Deleted => None,
+        }
+    }
+}
+
+/// What became of a record that was to be loaded.
+#[derive(Debug)]
+pub enum Loaded {
+    /// It is stored now.
+    Added,
+    /// It was there, exactly the same.
+    Unchanged,
+    /// It cannot be taken, for this reason: [`crate::ErrorKind::Conflict`] or [`crate::ErrorKind::Invalid`].
+    Refused(Error),
+}
+
+/// A small named document: fences, checkpoints, leases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The document.
+    pub value: Value,
+    /// Counts its writes from 1.
+    pub version: u64,
+}
+
+/// A write of a small named document that holds only if nobody else wrote it meanwhile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateWrite {
+    /// The document's name.
+    pub name: String,
+    /// What it is to hold; `None` removes it.
+    pub value: Option<Value>,
+    /// The version it must be at; 0 when it must not exist.
+    pub expect: u64,
+}

@@ -1,0 +1,5 @@
+//! The one place that names backend crates. Naming one is what puts its registration into the binary;
+//! everything else works with trait objects.
+
+#[cfg(feature = "local")]
+use mosaic_pglite as _;

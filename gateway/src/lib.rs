@@ -1,0 +1,4 @@
+//! placeholder
+#![allow(missing_docs, reason = "x")]
+mod backends;
+pub mod records;

@@ -1,0 +1,136 @@
+//! Making, changing and removing records from JSON: one way for every kind, whether the caller came over HTTP or
+//! from a command that has opened the storage itself. What must not come in: requests, status codes, output.
+
+use std::sync::Arc;
+
+use mosaic_core::{Applied, Batch, Change, Clock, Error, ErrorKind, Id, IdSource, Kind, Record, Result, Scope, Storage};
+use serde_json::{Map, Value};
+
+/// How often a change without an expected revision is tried anew when someone else was faster.
+const MERGE_ATTEMPTS: usize = 5;
+
+/// What a client may not set: the gateway does.
+const OURS: &[&str] = &["created_at", "updated_at", "revision", "hash", "last_used_at"];
+
+/// Records, as their API has them.
+#[derive(Clone)]
+pub struct Records {
+    /// Where they are kept.
+    pub storage: Arc<dyn Storage>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where new ids come from.
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl Records {
+    /// Makes a record from its fields. What is missing is filled in: a new id, the caller as its owner, the present time.
+    /// Fields of a record's history (`created_at`, `updated_at`, `revision`) are refused: they are the gateway's to set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for fields that cannot be taken, and those of [`Storage::apply`].
+    pub async fn create(&self, scope: Scope, kind: Kind, fields: Map<String, Value>) -> Result<Applied> {
+        let record = self.draft(scope, kind, fields)?;
+        self.apply_one(scope, Change::Create(record)).await
+    }
+
+    /// The record that [`Self::create`] would make.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for fields that cannot be taken.
+    pub fn draft(&self, scope: Scope, kind: Kind, mut fields: Map<String, Value>) -> Result<Record> {
+        refuse_ours(&fields)?;
+        settle_kind(kind, &mut fields)?;
+        let now = self.clock.now();
+        fields.entry("id").or_insert_with(|| self.ids.next(now).to_string().into());
+        if kind.is_content()
+            && let Some(user) = scope.user()
+        {
+            fields.entry("owner_id").or_insert_with(|| user.to_string().into());
+        }
+        fields.insert("created_at".into(), now.to_string().into());
+        Record::from_json(fields)
+    }
+
+    /// Changes a record by a JSON merge patch (RFC 7396): a field of the patch replaces the record's, `null` removes it.
+    /// With an expected revision, the record must be at it; without one, the patch goes onto whatever is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], [`ErrorKind::Invalid`], and those of [`Storage::apply`].
+    pub async fn update(&self, scope: Scope, kind: Kind, id: Id, patch: &Map<String, Value>, revision: Option<u64>) -> Result<Record> {
+        refuse_ours(patch)?;
+        for attempt in 1.. {
+            let present = self.get(scope, kind, id).await?;
+            if let Some(expected) = revision
+                && expected != present.revision()
+            {
+                return Err(Error::stale(kind, id, present.revision()));
+            }
+            let changed = merge(&present, patch)?;
+            if changed == present {
+                return Ok(present);
+            }
+            match self.apply_one(scope, Change::Update(changed)).await {
+                Err(error) if error.kind() == ErrorKind::Stale && revision.is_none() && attempt < MERGE_ATTEMPTS => {}
+                outcome => return outcome?.record().ok_or_else(|| Error::not_found(kind, id)),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is absent or may not be seen.
+    pub async fn get(&self, scope: Scope, kind: Kind, id: Id) -> Result<Record> {
+        self.storage.get(scope, kind, id).await?.ok_or_else(|| Error::not_found(kind, id))
+    }
+
+    /// Removes a record, if it is at the expected revision where one is given.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], and those of [`Storage::apply`].
+    pub async fn delete(&self, scope: Scope, kind: Kind, id: Id, revision: Option<u64>) -> Result<()> {
+        self.apply_one(scope, Change::Delete { kind, id, revision }).await.map(|_| ())
+    }
+
+    async fn apply_one(&self, scope: Scope, change: Change) -> Result<Applied> {
+        let mut applied = self.storage.apply(scope, &Batch::one(self.clock.now(), change)).await?;
+        applied.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "the storage answered no change for a batch of one"))
+    }
+}
+
+fn refuse_ours(fields: &Map<String, Value>) -> Result<()> {
+    match OURS.iter().find(|name| fields.contains_key(**name)) {
+        Some(name) => Err(Error::invalid("this field is the gateway's to set").with("field", name).hint("leave it out; import keeps times and revisions")),
+        None => Ok(()),
+    }
+}
+
+fn settle_kind(kind: Kind, fields: &mut Map<String, Value>) -> Result<()> {
+    match fields.insert("kind".into(), kind.singular().into()) {
+        Some(Value::String(given)) if given != kind.singular() => {
+            Err(Error::invalid(format!("the record is no {kind}")).with("field", "kind").with("kind", given.chars().take(60).collect::<String>()))
+        }
+        Some(Value::String(_)) | None => Ok(()),
+        Some(_) => Err(Error::invalid("the kind is not a text").with("field", "kind")),
+    }
+}
+
+fn merge(present: &Record, patch: &Map<String, Value>) -> Result<Record> {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(present) else {
+        return Err(Error::new(ErrorKind::Internal, "a stored record is no JSON object"));
+    };
+    for (name, value) in patch {
+        if name == "id" && fields.get(name) != Some(value) {
+            return Err(Error::invalid("a record's id cannot be changed").with("field", "id"));
+        }
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+    settle_kind(present.kind(), &mut fields)?;
+    Record::from_json(fields)
+}
