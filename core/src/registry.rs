@@ -65,9 +65,11 @@ fn select(tier: &str, entries: Vec<&'static BackendEntry>) -> Result<&'static Ba
     };
     let tier: String = tier.chars().take(60).collect();
     Err(match SHIPPED.iter().find(|(name, _)| *name == tier) {
-        Some((name, feature)) => Error::new(ErrorKind::Config, format!("tier {name:?} is not in this build: it was compiled without the feature {feature:?}"))
-            .with("built in", built_in)
-            .hint(format!("cargo build --release -p mosaic-gateway --features {feature}")),
+        Some((name, feature)) => {
+            Error::new(ErrorKind::Config, format!("tier {name:?} is not in this build: it was compiled without the feature {feature:?}"))
+                .with("built in", built_in)
+                .hint(format!("cargo build --release -p mosaic-gateway --features {feature}"))
+        }
         None => Error::new(ErrorKind::Config, format!("there is no tier {tier:?}"))
             .with("built in", built_in)
             .hint("set \"tier\" in the config, or MOSAIC_TIER, to one that `mosaic backends` lists"),

@@ -1,4 +1,4 @@
 //! placeholder
-#![allow(missing_docs, reason = "x")]
 mod backends;
 pub mod records;
+pub mod secret;

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
-use mosaic_core::{Applied, Batch, Change, Clock, Error, ErrorKind, Id, IdSource, Kind, Record, Result, Scope, Storage};
+use mosaic_core::{Applied, Batch, Change, Clock, Error, ErrorKind, Id, IdSource, Kind, Record, Result, Scope, Storage, Token};
+
 use serde_json::{Map, Value};
+
+use crate::secret::TokenSecret;
 
 /// How often a change without an expected revision is tried anew when someone else was faster.
 const MERGE_ATTEMPTS: usize = 5;
@@ -34,6 +37,23 @@ impl Records {
         self.apply_one(scope, Change::Create(record)).await
     }
 
+    /// Makes a token and its secret, which is shown here and never again. Unlike other records, a token of the same id is a
+    /// conflict, since the first one's secret cannot be shown a second time.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and [`ErrorKind::Conflict`] for an id that is taken.
+    pub async fn create_token(&self, scope: Scope, fields: Map<String, Value>) -> Result<(Record, TokenSecret)> {
+        let secret = TokenSecret::generate()?;
+        let record = match self.draft(scope, Kind::Token, fields)? {
+            Record::Token(token) => Record::Token(Token { hash: Some(secret.hash()), ..token }),
+            other => other,
+        };
+        match self.apply_one(scope, Change::Create(record)).await? {
+            Applied::Created(record) => Ok((record.without_secrets(), secret)),
+            _ => Err(Error::new(ErrorKind::Conflict, "there is a token with this id already").with("field", "id").hint("leave the id out")),
+        }
+    }
+
     /// The record that [`Self::create`] would make.
     ///
     /// # Errors
@@ -43,10 +63,8 @@ impl Records {
         settle_kind(kind, &mut fields)?;
         let now = self.clock.now();
         fields.entry("id").or_insert_with(|| self.ids.next(now).to_string().into());
-        if kind.is_content()
-            && let Some(user) = scope.user()
-        {
-            fields.entry("owner_id").or_insert_with(|| user.to_string().into());
+        if let (Some(field), Some(user)) = (kind.owner_field(), scope.user()) {
+            fields.entry(field).or_insert_with(|| user.to_string().into());
         }
         fields.insert("created_at".into(), now.to_string().into());
         Record::from_json(fields)
@@ -59,7 +77,9 @@ impl Records {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], [`ErrorKind::Invalid`], and those of [`Storage::apply`].
     pub async fn update(&self, scope: Scope, kind: Kind, id: Id, patch: &Map<String, Value>, revision: Option<u64>) -> Result<Record> {
         refuse_ours(patch)?;
-        for attempt in 1.. {
+        let mut attempts = MERGE_ATTEMPTS;
+        loop {
+            attempts -= 1;
             let present = self.get(scope, kind, id).await?;
             if let Some(expected) = revision
                 && expected != present.revision()
@@ -71,11 +91,10 @@ impl Records {
                 return Ok(present);
             }
             match self.apply_one(scope, Change::Update(changed)).await {
-                Err(error) if error.kind() == ErrorKind::Stale && revision.is_none() && attempt < MERGE_ATTEMPTS => {}
+                Err(error) if error.kind() == ErrorKind::Stale && revision.is_none() && attempts > 0 => {}
                 outcome => return outcome?.record().ok_or_else(|| Error::not_found(kind, id)),
             }
         }
-        unreachable!("the last attempt returns")
     }
 
     /// Reads one record.
@@ -102,16 +121,18 @@ impl Records {
 
 fn refuse_ours(fields: &Map<String, Value>) -> Result<()> {
     match OURS.iter().find(|name| fields.contains_key(**name)) {
-        Some(name) => Err(Error::invalid("this field is the gateway's to set").with("field", name).hint("leave it out; import keeps times and revisions")),
+        Some(name) => Err(Error::invalid("this field is the gateway's to set")
+            .with("field", name)
+            .hint("leave it out; import keeps times and revisions")),
         None => Ok(()),
     }
 }
 
 fn settle_kind(kind: Kind, fields: &mut Map<String, Value>) -> Result<()> {
     match fields.insert("kind".into(), kind.singular().into()) {
-        Some(Value::String(given)) if given != kind.singular() => {
-            Err(Error::invalid(format!("the record is no {kind}")).with("field", "kind").with("kind", given.chars().take(60).collect::<String>()))
-        }
+        Some(Value::String(given)) if given != kind.singular() => Err(Error::invalid(format!("the record is no {kind}"))
+            .with("field", "kind")
+            .with("kind", given.chars().take(60).collect::<String>())),
         Some(Value::String(_)) | None => Ok(()),
         Some(_) => Err(Error::invalid("the kind is not a text").with("field", "kind")),
     }

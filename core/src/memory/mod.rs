@@ -1,2 +1,4 @@
 //! placeholder
-pub fn open() -> crate::Backend { todo!() }
+pub fn open() -> crate::Backend {
+    todo!()
+}

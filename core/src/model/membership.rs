@@ -52,6 +52,8 @@ impl Entity for Membership {
     const KIND: Kind = Kind::Membership;
     const FILTERS: &'static [Field] = &[Field::id("team_id"), Field::id("user_id")];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
+    const CONTENT: bool = false;
+    const OWNER_FIELD: Option<&'static str> = None;
 
     common_fields!();
 

@@ -41,6 +41,11 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
     /// What a list of this kind can be ordered by, the default first. Values are never null.
     const ORDERS: &'static [Field];
 
+    /// Whether it is content, which only its space's members see, rather than part of an account.
+    const CONTENT: bool;
+    /// The field that says whose it is, filled in with the caller where a client leaves it out.
+    const OWNER_FIELD: Option<&'static str>;
+
     /// The record's id.
     fn id(&self) -> Id;
     /// When it was made.
@@ -133,12 +138,30 @@ macro_rules! with_entity {
 macro_rules! with_kind {
     ($kind:expr, $Type:ident => $body:expr) => {
         match $kind {
-            $crate::Kind::User => { type $Type = $crate::User; $body }
-            $crate::Kind::Team => { type $Type = $crate::Team; $body }
-            $crate::Kind::Membership => { type $Type = $crate::Membership; $body }
-            $crate::Kind::Token => { type $Type = $crate::Token; $body }
-            $crate::Kind::Task => { type $Type = $crate::Task; $body }
-            $crate::Kind::Note => { type $Type = $crate::Note; $body }
+            $crate::Kind::User => {
+                type $Type = $crate::User;
+                $body
+            }
+            $crate::Kind::Team => {
+                type $Type = $crate::Team;
+                $body
+            }
+            $crate::Kind::Membership => {
+                type $Type = $crate::Membership;
+                $body
+            }
+            $crate::Kind::Token => {
+                type $Type = $crate::Token;
+                $body
+            }
+            $crate::Kind::Task => {
+                type $Type = $crate::Task;
+                $body
+            }
+            $crate::Kind::Note => {
+                type $Type = $crate::Note;
+                $body
+            }
         }
     };
 }
@@ -272,8 +295,7 @@ impl Record {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`], also for what is not JSON or not an object.
     pub fn from_json_bytes(line: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(line)
-            .map_err(|error| Error::invalid("not UTF-8").with("byte", error.valid_up_to() + 1))?;
+        let text = std::str::from_utf8(line).map_err(|error| Error::invalid("not UTF-8").with("byte", error.valid_up_to() + 1))?;
         match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => Self::from_json(fields),
             Ok(_) => Err(Error::invalid("not a JSON object")),
@@ -386,9 +408,14 @@ impl Kind {
         with_kind!(self, T => T::ORDERS)
     }
 
-    /// Whether records of this kind are content, which only their space's members see, rather than accounts.
+    /// Whether records of this kind are content, which only their space's members see, rather than parts of an account.
     pub fn is_content(self) -> bool {
-        matches!(self, Self::Task | Self::Note)
+        with_kind!(self, T => T::CONTENT)
+    }
+
+    /// The field that says whose a record is, filled in with the caller where a client leaves it out.
+    pub fn owner_field(self) -> Option<&'static str> {
+        with_kind!(self, T => T::OWNER_FIELD)
     }
 }
 

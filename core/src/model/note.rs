@@ -37,6 +37,8 @@ impl Entity for Note {
     const KIND: Kind = Kind::Note;
     const FILTERS: &'static [Field] = &[Field::id("space_id")];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
+    const CONTENT: bool = true;
+    const OWNER_FIELD: Option<&'static str> = Some("owner_id");
 
     common_fields!();
 

@@ -80,6 +80,8 @@ impl Entity for Task {
     const KIND: Kind = Kind::Task;
     const FILTERS: &'static [Field] = &[Field::id("space_id"), Field::text("status"), Field::id("assignee_id")];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
+    const CONTENT: bool = true;
+    const OWNER_FIELD: Option<&'static str> = Some("owner_id");
 
     common_fields!();
 

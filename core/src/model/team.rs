@@ -28,6 +28,8 @@ impl Entity for Team {
     const KIND: Kind = Kind::Team;
     const FILTERS: &'static [Field] = &[Field::text("slug")];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at"), Field::text("slug")];
+    const CONTENT: bool = false;
+    const OWNER_FIELD: Option<&'static str> = None;
 
     common_fields!();
 

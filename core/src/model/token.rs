@@ -144,6 +144,8 @@ impl Entity for Token {
     const KIND: Kind = Kind::Token;
     const FILTERS: &'static [Field] = &[Field::id("user_id")];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
+    const CONTENT: bool = false;
+    const OWNER_FIELD: Option<&'static str> = Some("user_id");
 
     common_fields!();
 

@@ -55,6 +55,8 @@ impl Entity for User {
     const KIND: Kind = Kind::User;
     const FILTERS: &'static [Field] = &[Field::text("login")];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at"), Field::text("login")];
+    const CONTENT: bool = false;
+    const OWNER_FIELD: Option<&'static str> = None;
 
     common_fields!();
 
