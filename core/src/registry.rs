@@ -42,6 +42,17 @@ pub fn backend(tier: &str) -> Result<&'static BackendEntry> {
     select(tier, backends()?)
 }
 
+/// Every tier that a config may hold a section for: those of this build, and those that Mosaic ships. Sorted.
+///
+/// # Errors
+/// As [`backends`].
+pub fn known_tiers() -> Result<Vec<&'static str>> {
+    let mut tiers: Vec<_> = backends()?.iter().map(|entry| entry.tier).chain(SHIPPED.iter().map(|(tier, _)| *tier)).collect();
+    tiers.sort_unstable();
+    tiers.dedup();
+    Ok(tiers)
+}
+
 /// The helper with this name, if this build has it.
 pub fn helper(name: &str) -> Option<&'static HelperEntry> {
     inventory::iter::<HelperEntry>().find(|entry| entry.name == name)

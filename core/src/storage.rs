@@ -27,9 +27,10 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// For the first change that cannot be done, with `change` (its index, from 0) in the context of a batch of several:
     /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Forbidden`], [`crate::ErrorKind::Stale`] with the present `revision`,
-    /// [`crate::ErrorKind::Conflict`] for an id, login, slug or membership that is taken and for records that still refer to a
-    /// removed one, [`crate::ErrorKind::Invalid`] for a reference to a record that is not there and for an assignee
-    /// who could not read the task, and [`crate::ErrorKind::Stale`] for a state write whose expectation does not hold.
+    /// [`crate::ErrorKind::Conflict`] for an id, login, slug or membership that is taken (users and teams share their ids, since both
+    /// name spaces) and for records that still refer to a removed one, [`crate::ErrorKind::Invalid`] for a reference to a record
+    /// that is not there and for an assignee who could not read the task, and [`crate::ErrorKind::Stale`] for a state write whose
+    /// expectation does not hold.
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>>;
 
     /// Reads all records of all kinds in a fixed order: by kind in dependency order, then by id. Answers up to `limit` records

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `mosaic` binary.
+
+fn main() -> std::process::ExitCode {
+    mosaic_gateway::main()
+}

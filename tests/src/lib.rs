@@ -1,1 +1,6 @@
-//! placeholder
+//! Mosaic's tests that need more than one crate: the behaviour suite, which shows that a backend keeps the
+//! contracts of `mosaic-core`, and what end-to-end tests share. What must not come in: anything that a product crate uses.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+pub mod behaviour;

@@ -2,7 +2,7 @@
 //! neither wants sqlx's pool: it pings on every release. What must not come in: how a connection is made.
 
 use async_trait::async_trait;
-use mosaic_core::Result;
+use mosaic_core::{Error, Result};
 use sqlx::PgConnection;
 
 /// What a connection is wanted for. Each implementation sets a deadline for each, counted from the moment the
@@ -38,6 +38,12 @@ pub trait Connections: Send + Sync + 'static {
 pub trait Lease: Send {
     /// The connection.
     fn connection(&mut self) -> &mut PgConnection;
+
+    /// Why the connection broke, where its owner knows better than the socket does: it ended the work at its deadline
+    /// ([`mosaic_core::ErrorKind::Timeout`]), or saw the database go. To be asked once a statement has failed for want of a connection.
+    fn broken(&self) -> Option<Error> {
+        None
+    }
 
     /// Gives the connection back, with no statement under way and no transaction open. Saves a round trip.
     fn settled(self: Box<Self>);

@@ -1,0 +1,132 @@
+//! The section `local` of the config: its keys, their defaults and bounds.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mosaic_core::{Error, ErrorKind, Options, Result};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Tier local: an embedded Postgres in a data directory.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// The directory that holds the data, from the config's directory if it is relative. Made if it is absent.
+    pub(crate) data_dir: PathBuf,
+    /// How long a request's statement may take, in seconds. Past it, the engine is replaced and the request fails.
+    #[schemars(range(min = 1, max = 120))]
+    pub(crate) statement_timeout_seconds: u64,
+    /// The Mosaic executable to start the engine from. This one, unless it is given.
+    pub(crate) engine_executable: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { data_dir: default_data_dir(), statement_timeout_seconds: default_statement_timeout_seconds(), engine_executable: None }
+    }
+}
+
+fn default_data_dir() -> PathBuf {
+    "mosaic-data".into()
+}
+
+fn default_statement_timeout_seconds() -> u64 {
+    10
+}
+
+impl Config {
+    /// Reads the section, checks its bounds, and makes its paths absolute.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] naming the key that cannot be used.
+    pub(crate) fn read(options: &Options) -> Result<Self> {
+        let mut config: Self = serde_path_to_error::deserialize(&options.section).map_err(|error| {
+            let key = match error.path().to_string() {
+                whole if whole == "." => "local".to_owned(),
+                key => format!("local.{key}"),
+            };
+            unusable(&key, error.inner().to_string())
+        })?;
+        if !(1..=120).contains(&config.statement_timeout_seconds) {
+            return Err(unusable("local.statement_timeout_seconds", "not between 1 and 120".to_owned()));
+        }
+        config.data_dir = absolute("local.data_dir", &options.base_dir, &config.data_dir)?;
+        if let Some(executable) = &mut config.engine_executable {
+            *executable = absolute("local.engine_executable", &options.base_dir, executable)?;
+        }
+        Ok(config)
+    }
+
+    pub(crate) fn statement_timeout(&self) -> Duration {
+        Duration::from_secs(self.statement_timeout_seconds)
+    }
+}
+
+fn absolute(key: &str, base_dir: &Path, path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(unusable(key, "an empty path".to_owned()));
+    }
+    std::path::absolute(base_dir.join(path)).map_err(|error| unusable(key, "a path that cannot be resolved".to_owned()).source(error))
+}
+
+fn unusable(key: &str, reason: String) -> Error {
+    Error::new(ErrorKind::Config, format!("{key} cannot be used: {reason}")).with("key", key).hint("mosaic config schema")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use std::sync::Arc;
+
+    use mosaic_core::SystemClock;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(section: Value) -> Result<Config> {
+        Config::read(&Options { section, base_dir: "/srv/team".into(), command: "serve", url: None, clock: Arc::new(SystemClock) })
+    }
+
+    fn refusal(section: Value) -> String {
+        let error = read(section).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        error.to_string()
+    }
+
+    #[test]
+    fn an_empty_section_has_defaults() {
+        let config = read(json!({})).unwrap();
+        assert_eq!(config.data_dir, Path::new("/srv/team/mosaic-data"));
+        assert_eq!(config.statement_timeout(), Duration::from_secs(10));
+        assert_eq!(config.engine_executable, None);
+    }
+
+    #[test]
+    fn paths_start_from_the_base_directory() {
+        let config = read(json!({ "data_dir": "../elsewhere", "engine_executable": "/opt/mosaic" })).unwrap();
+        assert_eq!(config.data_dir, Path::new("/srv/team/../elsewhere"));
+        assert_eq!(config.engine_executable.unwrap(), Path::new("/opt/mosaic"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        assert_eq!(
+            refusal(json!({ "data_dir": 7 })),
+            "local.data_dir cannot be used: invalid type: integer `7`, expected path string (key=local.data_dir)"
+        );
+        assert!(refusal(json!({ "datadir": "x" })).contains("unknown field `datadir`"));
+        assert!(refusal(json!({ "data_dir": "" })).starts_with("local.data_dir cannot be used"));
+        assert!(refusal(json!({ "statement_timeout_seconds": 0 })).starts_with("local.statement_timeout_seconds"));
+        assert!(refusal(json!({ "statement_timeout_seconds": 121 })).starts_with("local.statement_timeout_seconds"));
+        assert!(refusal(json!([])).starts_with("local cannot be used"));
+    }
+
+    #[test]
+    fn the_schema_knows_the_same_keys() {
+        let schema = schemars::schema_for!(Config).to_value();
+        let keys: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["data_dir", "engine_executable", "statement_timeout_seconds"]);
+        assert_eq!(schema["additionalProperties"], json!(false));
+        assert_eq!(schema["properties"]["statement_timeout_seconds"]["default"], json!(10));
+    }
+}

@@ -1,0 +1,173 @@
+//! Keeps an engine running: starts it, watches it and its work, replaces it when it dies or hangs, and closes it at the
+//! end. It gives up only when no engine has started for a minute; the gateway ends then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mosaic_core::{Error, ErrorKind, Result};
+use sqlx::{Connection as _, PgConnection};
+use tokio::time::Instant;
+
+use crate::connections::{self, Ending, Life, Pool};
+use crate::directory::{self, DataDir};
+use crate::process::{Process, Program, StartError};
+
+/// How long a first engine is tried. The engine of a killed gateway needs a moment to let go of the database.
+const FIRST_TRIES: Duration = Duration::from_secs(3);
+/// How long a replacement is tried before the gateway gives up.
+const TRIES: Duration = Duration::from_secs(60);
+/// The pause between two tries, which doubles each time, up to a bound.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long the engine may take to answer a first statement, behind its recovery.
+const CONNECTING: Duration = Duration::from_secs(60);
+/// How long taking leave of the engine may take.
+const LEAVING: Duration = Duration::from_secs(2);
+/// Less than this, and a lack of space is the likely reason for an engine that does not start.
+const HARDLY_ANY_SPACE: u64 = 32 << 20;
+
+/// What engines are started with, and the pool that their connection goes to.
+pub(crate) struct Supervisor {
+    program: Program,
+    directory: DataDir,
+    pool: Arc<Pool>,
+}
+
+/// An engine and its time.
+struct Running {
+    process: Process,
+    life: Arc<Life>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(program: Program, directory: DataDir, pool: Arc<Pool>) -> Self {
+        Self { program, directory, pool }
+    }
+
+    /// Makes the database if there is none, starts the first engine, and brings its connection to the pool. The supervisor
+    /// goes on in the background from then on; what is returned ends with it, in an error if it gave up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] when the engine does not start on this directory, [`ErrorKind::Full`] when the disk is full,
+    /// and [`ErrorKind::Config`] when its program cannot be run.
+    pub(crate) async fn start(mut self) -> Result<tokio::task::JoinHandle<Result<()>>> {
+        let begun = Instant::now();
+        if self.directory.wants_database()? {
+            tracing::info!(dir = %self.directory.layout().root().display(), "a new database is being made");
+            self.try_for(FIRST_TRIES, || self.make_database()).await?;
+            self.directory.adopt_database()?;
+        }
+        let running = self.try_for(FIRST_TRIES, || self.start_engine()).await?;
+        tracing::info!(elapsed_ms = begun.elapsed().as_millis(), "the embedded engine is ready");
+        Ok(tokio::spawn(self.run(running)))
+    }
+
+    async fn run(self, mut running: Running) -> Result<()> {
+        // However this ends, also by a panic, callers must not wait for an engine that nobody will start.
+        let _end = EndOnDrop(Arc::clone(&self.pool));
+        loop {
+            let ending = tokio::select! {
+                end = running.process.exited() => {
+                    tracing::warn!(reason = end, "the embedded engine died, and is replaced");
+                    Ending::Lost
+                }
+                () = self.pool.broken(&running.life) => {
+                    tracing::warn!("the connection to the embedded engine broke; the engine is replaced");
+                    Ending::Lost
+                }
+                overdue = self.pool.overdue() => {
+                    tracing::warn!(?overdue, "a statement ran past its deadline; the embedded engine is replaced");
+                    overdue
+                }
+                connection = self.pool.closed() => {
+                    self.close(running.process, connection).await;
+                    return Ok(());
+                }
+            };
+            self.pool.lose(&running.life, ending);
+            running.process.kill().await;
+            let replaced = tokio::select! {
+                replaced = self.try_for(TRIES, || self.start_engine()) => replaced,
+                () = self.pool.closing() => return Ok(()),
+            };
+            running = replaced.inspect_err(|error| tracing::error!(?error, "the embedded engine cannot be replaced"))?;
+            tracing::info!("the embedded engine is ready again");
+        }
+    }
+
+    /// Tries until it works, for a while, with growing pauses.
+    async fn try_for<T, F: Future<Output = Result<T, StartError>>>(&self, patience: Duration, attempt: impl Fn() -> F) -> Result<T> {
+        let begun = Instant::now();
+        let mut pause = PAUSE;
+        loop {
+            match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(StartError::Program(error)) => return Err(error),
+                Err(StartError::Engine(reason)) if begun.elapsed() + pause >= patience => return Err(self.explain(reason)),
+                Err(StartError::Engine(reason)) => tracing::debug!(reason, "the embedded engine did not start; trying again"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn make_database(&self) -> Result<(), StartError> {
+        let database = self.directory.layout().engine_in_the_making();
+        Process::start(&self.program, &database).await?.stop().await;
+        Ok(())
+    }
+
+    async fn start_engine(&self) -> Result<Running, StartError> {
+        let process = Process::start(&self.program, &self.directory.layout().engine()).await?;
+        match tokio::time::timeout(CONNECTING, connections::connect(process.sockets())).await {
+            Ok(Ok(connection)) => Ok(Running { process, life: self.pool.bring(connection) }),
+            Ok(Err(error)) => {
+                process.kill().await;
+                Err(StartError::Engine(error.to_string()))
+            }
+            Err(_) => {
+                process.kill().await;
+                Err(StartError::Engine(format!("it did not answer within {} s", CONNECTING.as_secs())))
+            }
+        }
+    }
+
+    /// Why an engine does not start, as far as can be seen from here.
+    fn explain(&self, reason: String) -> Error {
+        let layout = self.directory.layout();
+        match directory::free_space(layout.root()) {
+            Ok(free) if free < HARDLY_ANY_SPACE => directory::full(layout, free, HARDLY_ANY_SPACE),
+            _ => Error::new(ErrorKind::Corrupt, "the embedded engine does not start on this data directory")
+                .with("dir", layout.root().display())
+                .with("engine", brief(&reason))
+                .hint("keep the directory, and `mosaic import` an export into another one (MOSAIC_LOCAL__DATA_DIR)"),
+        }
+        .source(reason)
+    }
+
+    async fn close(&self, process: Process, connection: Option<PgConnection>) {
+        if let Some(connection) = connection
+            && tokio::time::timeout(LEAVING, connection.close()).await.is_err()
+        {
+            tracing::debug!("the embedded engine did not take leave");
+        }
+        process.stop().await;
+    }
+}
+
+/// Ends the pool.
+struct EndOnDrop(Arc<Pool>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+fn brief(reason: &str) -> String {
+    let line: String = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(200) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

@@ -1,0 +1,185 @@
+//! Who may see and do what: the rules of [`Scope`], as questions about what it amounts to at this moment.
+//! What must not come in: rules that hold whoever asks, which are `integrity`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::integrity;
+use super::tables::Tables;
+use crate::{Error, ErrorKind, Id, Kind, MembershipRole, Record, Result, Scope};
+
+/// What a scope amounts to at this moment.
+pub(super) struct Access {
+    scope: Scope,
+    /// The teams they are a member of, and as what.
+    teams: BTreeMap<Id, MembershipRole>,
+    /// Who is a member of these teams.
+    teammates: BTreeSet<Id>,
+}
+
+impl Access {
+    pub(super) fn of(scope: Scope, tables: &Tables) -> Self {
+        let of_mine = tables.memberships().filter(|m| scope.user() == Some(m.user_id));
+        let teams: BTreeMap<_, _> = of_mine.map(|m| (m.team_id, m.role)).collect();
+        let teammates = tables.memberships().filter(|m| teams.contains_key(&m.team_id)).map(|m| m.user_id).collect();
+        Self { scope, teams, teammates }
+    }
+
+    /// Whether the record may be read. What may not be read does not exist for whoever asks.
+    pub(super) fn sees(&self, record: &Record) -> bool {
+        match record {
+            Record::User(user) => self.scope.manages_accounts() || self.is(user.id) || self.teammates.contains(&user.id),
+            Record::Team(team) => self.scope.manages_accounts() || self.teams.contains_key(&team.id),
+            Record::Membership(membership) => self.scope.manages_accounts() || self.teams.contains_key(&membership.team_id),
+            Record::Token(token) => self.scope.manages_accounts() || self.is(token.user_id),
+            Record::Task(task) => self.works_in(Place { owner_id: task.owner_id, team_id: task.team_id }),
+            Record::Note(note) => self.works_in(Place { owner_id: note.owner_id, team_id: note.team_id }),
+        }
+    }
+
+    /// Whether they may make this record.
+    pub(super) fn may_create(&self, tables: &Tables, record: &Record) -> Result<()> {
+        match record {
+            Record::User(_) | Record::Team(_) => self.need(self.scope.manages_accounts(), "only an admin makes users and teams", record),
+            Record::Membership(membership) => {
+                self.sees_team(tables, membership.team_id)?;
+                self.need(self.leads(membership.team_id), "only a team's owner or an admin adds members", record)
+            }
+            Record::Token(token) => {
+                self.need(self.scope.manages_accounts() || self.is(token.user_id), "only an admin makes tokens for others", record)
+            }
+            Record::Task(_) | Record::Note(_) => {
+                let Some(place) = Place::of(record) else { return Ok(()) };
+                self.need(self.is_system() || self.is(place.owner_id), "whoever makes a record is its owner", record)?;
+                self.may_enter(tables, place, record)
+            }
+        }
+    }
+
+    /// Whether they may change anything of this record, which they see.
+    pub(super) fn may_update(&self, now: &Record) -> Result<()> {
+        match now {
+            Record::User(user) => self.need(self.scope.manages_accounts() || self.is(user.id), "only an admin changes other users", now),
+            Record::Team(team) => self.need(self.leads(team.id), "only a team's owner or an admin changes it", now),
+            Record::Membership(membership) => {
+                self.need(self.leads(membership.team_id), "only a team's owner or an admin changes its memberships", now)
+            }
+            // Whoever sees a token or content may change it.
+            Record::Token(_) | Record::Task(_) | Record::Note(_) => Ok(()),
+        }
+    }
+
+    /// Whether they may make of this record, which they may change, what is wanted.
+    pub(super) fn may_become(&self, tables: &Tables, now: &Record, wanted: &Record) -> Result<()> {
+        if let (Record::User(now), Record::User(user)) = (now, wanted) {
+            let same = now.login == user.login && now.role == user.role;
+            return self.need(same || self.scope.manages_accounts(), "only an admin changes a login or a role", wanted);
+        }
+        let (Some(from), Some(to)) = (Place::of(now), Place::of(wanted)) else { return Ok(()) };
+        if self.is_system() {
+            return Ok(());
+        }
+        if from.owner_id != to.owner_id {
+            self.may_hand_over(tables, from, to, wanted)?;
+        }
+        if from.space_id() != to.space_id() {
+            self.may_enter(tables, to, wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Whether they may remove this record, which they see.
+    pub(super) fn may_delete(&self, now: &Record) -> Result<()> {
+        match now {
+            Record::User(_) => self.need(self.scope.manages_accounts(), "only an admin removes users", now),
+            Record::Team(_) | Record::Membership(_) | Record::Token(_) => self.may_update(now),
+            Record::Task(_) | Record::Note(_) => {
+                let Some(place) = Place::of(now) else { return Ok(()) };
+                self.need(self.disposes_of(place), "only its owner or an owner of its team removes a record", now)
+            }
+        }
+    }
+
+    /// Whether they may give a record to another owner: never a personal one, and only to someone who is in its team.
+    fn may_hand_over(&self, tables: &Tables, from: Place, to: Place, wanted: &Record) -> Result<()> {
+        self.need(from.team_id.is_some(), "a personal record keeps its owner", wanted)?;
+        self.need(self.disposes_of(from), "only its owner or an owner of its team gives a record to another", wanted)?;
+        match to.team_id {
+            Some(team_id) if tables.role_in(team_id, to.owner_id).is_none() => {
+                Err(Error::invalid("the new owner is not a member of the team").with("field", "owner_id").with("user", to.owner_id))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether they may put a record into this place.
+    fn may_enter(&self, tables: &Tables, place: Place, record: &Record) -> Result<()> {
+        if let Some(team_id) = place.team_id {
+            self.sees_team(tables, team_id)?;
+        }
+        self.need(self.works_in(place), "only a space's members put records into it", record)
+    }
+
+    /// Refuses a reference to a team that they do not see, with the words for one that does not exist.
+    fn sees_team(&self, tables: &Tables, team_id: Id) -> Result<()> {
+        match tables.get(Kind::Team, team_id) {
+            Some(team) if self.sees(team) => Ok(()),
+            _ => Err(integrity::missing(Kind::Team, team_id)),
+        }
+    }
+
+    fn is_system(&self) -> bool {
+        self.scope == Scope::System
+    }
+
+    fn is(&self, user_id: Id) -> bool {
+        self.scope.user() == Some(user_id)
+    }
+
+    /// Whether they are an owner of the team, or may act as one.
+    fn leads(&self, team_id: Id) -> bool {
+        self.scope.manages_accounts() || self.teams.get(&team_id) == Some(&MembershipRole::Owner)
+    }
+
+    /// Whether they are a member of the space; being an admin is not enough.
+    fn works_in(&self, place: Place) -> bool {
+        self.is_system()
+            || match place.team_id {
+                Some(team_id) => self.teams.contains_key(&team_id),
+                None => self.is(place.owner_id),
+            }
+    }
+
+    /// Whether they own the record, or the team it lives in.
+    fn disposes_of(&self, place: Place) -> bool {
+        let owns_team = place.team_id.is_some_and(|team_id| self.teams.get(&team_id) == Some(&MembershipRole::Owner));
+        self.is_system() || self.is(place.owner_id) || owns_team
+    }
+
+    fn need(&self, allowed: bool, rule: &'static str, record: &Record) -> Result<()> {
+        if allowed {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Forbidden, rule).with("kind", record.kind()).with("id", record.id()))
+    }
+}
+
+/// Where content lives.
+#[derive(Clone, Copy)]
+struct Place {
+    owner_id: Id,
+    team_id: Option<Id>,
+}
+
+impl Place {
+    fn of(record: &Record) -> Option<Self> {
+        match record {
+            Record::Task(task) => Some(Self { owner_id: task.owner_id, team_id: task.team_id }),
+            Record::Note(note) => Some(Self { owner_id: note.owner_id, team_id: note.team_id }),
+            _ => None,
+        }
+    }
+
+    fn space_id(self) -> Id {
+        self.team_id.unwrap_or(self.owner_id)
+    }
+}

@@ -1,0 +1,117 @@
+//! What must hold of stored records, whoever writes them: references lead somewhere, names are unique, an assignee can
+//! read the task, nothing is removed that others need. What must not come in: who is asking, which is `access`'s.
+
+use super::tables::Tables;
+use crate::{Error, ErrorKind, Id, Kind, Record, Result, Task};
+
+/// Checks that a record can be stored, as a new one or in place of the one with its id.
+pub(super) fn check(tables: &Tables, record: &Record) -> Result<()> {
+    match record {
+        Record::User(user) => {
+            not_a_space_of(tables, Kind::Team, user.id)?;
+            unique(tables, record, "login", |other| matches!(other, Record::User(other) if other.login == user.login))
+        }
+        Record::Team(team) => {
+            not_a_space_of(tables, Kind::User, team.id)?;
+            unique(tables, record, "slug", |other| matches!(other, Record::Team(other) if other.slug == team.slug))
+        }
+        Record::Membership(membership) => {
+            exists(tables, Kind::Team, membership.team_id)?;
+            exists(tables, Kind::User, membership.user_id)?;
+            let pair = (membership.team_id, membership.user_id);
+            unique(tables, record, "user_id", |other| matches!(other, Record::Membership(m) if (m.team_id, m.user_id) == pair))
+        }
+        Record::Token(token) => {
+            exists(tables, Kind::User, token.user_id)?;
+            if token.hash.is_none() {
+                return Err(Error::invalid("the token comes without its hash").with("field", "hash"));
+            }
+            unique(tables, record, "hash", |other| matches!(other, Record::Token(other) if other.hash == token.hash))
+        }
+        Record::Task(task) => {
+            exists(tables, Kind::User, task.owner_id)?;
+            task.team_id.map_or(Ok(()), |team_id| exists(tables, Kind::Team, team_id))?;
+            assignee_reads(tables, task)
+        }
+        Record::Note(note) => {
+            exists(tables, Kind::User, note.owner_id)?;
+            note.team_id.map_or(Ok(()), |team_id| exists(tables, Kind::Team, team_id))
+        }
+    }
+}
+
+/// Checks that an update leaves alone what cannot be changed.
+pub(super) fn check_fixed(now: &Record, wanted: &Record) -> Result<()> {
+    let changed = match (now, wanted) {
+        (Record::Membership(now), Record::Membership(wanted)) if now.team_id != wanted.team_id => "team_id",
+        (Record::Membership(now), Record::Membership(wanted)) if now.user_id != wanted.user_id => "user_id",
+        (Record::Token(now), Record::Token(wanted)) if now.user_id != wanted.user_id => "user_id",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(format!("{changed} cannot be changed"))
+        .with("field", changed)
+        .with("id", now.id())
+        .hint("remove the record and make another"))
+}
+
+/// Checks that no content is left which a removed user owns, or which lives in a removed team.
+pub(super) fn check_holds_nothing(tables: &Tables, kind: Kind, id: Id) -> Result<()> {
+    let held = |content: &&Record| match content {
+        Record::Task(task) => task.owner_id == id || task.team_id == Some(id),
+        Record::Note(note) => note.owner_id == id || note.team_id == Some(id),
+        _ => false,
+    };
+    let mut refusal = Error::new(ErrorKind::Conflict, format!("the {kind} still holds records")).with("id", id);
+    let mut any = false;
+    for content in Kind::ALL.iter().copied().filter(|kind| kind.is_content()) {
+        let count = tables.of_kind(content).filter(held).count();
+        any |= count > 0;
+        refusal = refusal.with(content.plural(), count);
+    }
+    if any { Err(refusal.hint("move or remove these records first")) } else { Ok(()) }
+}
+
+/// The refusal of a reference to a record that is not there.
+pub(super) fn missing(kind: Kind, id: Id) -> Error {
+    Error::invalid(format!("refers to a {kind} that does not exist")).with(kind.singular(), id)
+}
+
+/// The refusal of an id that another record has.
+pub(super) fn taken(kind: Kind, id: Id) -> Error {
+    Error::new(ErrorKind::Conflict, format!("another {kind} has this id"))
+        .with("id", id)
+        .hint("choose another id, or update the record that has it")
+}
+
+fn exists(tables: &Tables, kind: Kind, id: Id) -> Result<()> {
+    if tables.has(kind, id) { Ok(()) } else { Err(missing(kind, id)) }
+}
+
+/// A user and a team never share an id: it names the space of either.
+fn not_a_space_of(tables: &Tables, kind: Kind, id: Id) -> Result<()> {
+    if tables.has(kind, id) { Err(taken(kind, id)) } else { Ok(()) }
+}
+
+fn unique(tables: &Tables, record: &Record, field: &'static str, same: impl Fn(&Record) -> bool) -> Result<()> {
+    let kind = record.kind();
+    if tables.of_kind(kind).any(|other| other.id() != record.id() && same(other)) {
+        return Err(Error::new(ErrorKind::Conflict, format!("another {kind} has this {field}")).with("field", field));
+    }
+    Ok(())
+}
+
+/// The same words for an assignee who does not exist and for one who is not a member.
+fn assignee_reads(tables: &Tables, task: &Task) -> Result<()> {
+    let Some(assignee_id) = task.assignee_id else { return Ok(()) };
+    let reads = match task.team_id {
+        Some(team_id) => tables.role_in(team_id, assignee_id).is_some(),
+        None => assignee_id == task.owner_id,
+    };
+    if reads {
+        return Ok(());
+    }
+    Err(Error::invalid("the assignee could not read the task")
+        .with("field", "assignee_id")
+        .with("user", assignee_id)
+        .hint("assign it to a member of its team, or add them to the team first"))
+}

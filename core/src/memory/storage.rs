@@ -1,0 +1,175 @@
+//! The storage: the trait's calls, each one lock held for as long as it takes, and no await while it is held.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use async_trait::async_trait;
+
+use super::access::Access;
+use super::tables::{Tables, Transaction};
+use super::{changes, integrity};
+use crate::{
+    Applied, Batch, Error, ErrorKind, Id, Kind, Loaded, PAGE_BYTES, Page, Position, Query, Record, Result, Scope, State, StateWrite,
+    Storage, Timestamp, Token, TokenHash, Tokens, User,
+};
+
+/// Records in memory. Durable for as long as it lives.
+#[derive(Default)]
+pub struct MemoryStorage(RwLock<Tables>);
+
+impl MemoryStorage {
+    /// The tables, to read. A panic elsewhere does no harm to them: an unfinished transaction is undone as it unwinds.
+    pub(super) fn read(&self) -> Result<RwLockReadGuard<'_, Tables>> {
+        let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if tables.is_closed() { Err(closed()) } else { Ok(tables) }
+    }
+
+    fn write(&self) -> Result<RwLockWriteGuard<'_, Tables>> {
+        let tables = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if tables.is_closed() { Err(closed()) } else { Ok(tables) }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Unavailable, "the storage is closed")
+}
+
+#[async_trait]
+impl Storage for MemoryStorage {
+    async fn get(&self, scope: Scope, kind: Kind, id: Id) -> Result<Option<Record>> {
+        let tables = self.read()?;
+        let access = Access::of(scope, &tables);
+        Ok(tables.get(kind, id).filter(|record| access.sees(record)).cloned().map(Record::without_secrets))
+    }
+
+    async fn list(&self, scope: Scope, query: &Query) -> Result<Page> {
+        let tables = self.read()?;
+        let access = Access::of(scope, &tables);
+        let wanted = |record: &Record| query.filters.iter().all(|(field, value)| record.value(field.name).as_ref() == Some(value));
+        let in_list = |record: &Record| query.position(record).is_some_and(|place| is_behind(query, &place));
+
+        let mut found: Vec<_> =
+            tables.of_kind(query.kind).filter(|record| access.sees(record) && wanted(record) && in_list(record)).collect();
+        found.sort_by_cached_key(|record| (record.value(query.order.name), record.id()));
+        if query.descending {
+            found.reverse();
+        }
+
+        let items: Vec<_> = first(found.iter().copied(), query.limit).map(|record| record.clone().without_secrets()).collect();
+        let more = items.len() < found.len();
+        let next = items.last().filter(|_| more).and_then(|last| query.position(last));
+        Ok(Page { items, next })
+    }
+
+    async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {
+        let mut tables = self.write()?;
+        let mut transaction = Transaction::new(&mut tables);
+        let mut applied = Vec::with_capacity(batch.changes.len());
+        for (i, change) in batch.changes.iter().enumerate() {
+            let outcome = changes::carry_out(&mut transaction, scope, batch.at, change);
+            applied.push(outcome.map_err(|error| if batch.changes.len() > 1 { error.with("change", i) } else { error })?);
+        }
+        transaction.commit(batch.state.as_ref())?;
+        Ok(applied)
+    }
+
+    async fn export(&self, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>> {
+        let tables = self.read()?;
+        let wanted = tables.behind(after).filter(|record| tokens == Tokens::WithHashes || record.kind() != Kind::Token);
+        Ok(first(wanted, limit).cloned().collect())
+    }
+
+    async fn load(&self, records: &[Record], state: Option<&StateWrite>) -> Result<Vec<Loaded>> {
+        let mut tables = self.write()?;
+        let mut transaction = Transaction::new(&mut tables);
+        let loaded = records.iter().map(|record| take_over(&mut transaction, record)).collect();
+        transaction.commit(state)?;
+        Ok(loaded)
+    }
+
+    async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {
+        let tables = self.read()?;
+        let token = tables.of_kind(Kind::Token).find_map(|record| match record {
+            Record::Token(token) if token.hash == Some(*hash) => Some(token),
+            _ => None,
+        });
+        let user = token.and_then(|token| tables.get(Kind::User, token.user_id));
+        Ok(match (token, user) {
+            (Some(token), Some(Record::User(user))) => Some((token.clone(), user.clone())),
+            _ => None,
+        })
+    }
+
+    async fn touch_token(&self, id: Id, at: Timestamp) -> Result<()> {
+        let mut tables = self.write()?;
+        if let Some(Record::Token(token)) = tables.get(Kind::Token, id) {
+            let used = Token { last_used_at: Some(at), ..token.clone() };
+            let mut transaction = Transaction::new(&mut tables);
+            transaction.put(Record::Token(used));
+            transaction.commit(None)?;
+        }
+        Ok(())
+    }
+
+    async fn state(&self, name: &str) -> Result<Option<State>> {
+        Ok(self.read()?.state(name).cloned())
+    }
+
+    async fn put_state(&self, write: &StateWrite) -> Result<u64> {
+        self.write()?.put_state(write)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.read().map(|_| ())
+    }
+
+    async fn close(&self) -> Result<()> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Tables::closed();
+        Ok(())
+    }
+}
+
+/// Whether a place in a list comes behind where the query goes on.
+fn is_behind(query: &Query, place: &Position) -> bool {
+    let Some(after) = &query.after else { return true };
+    let (place, after) = ((&place.key, place.id), (&after.key, after.id));
+    if query.descending { place < after } else { place > after }
+}
+
+/// The first records: as many as the limit and [`PAGE_BYTES`] let through, and at least one.
+fn first<'a>(records: impl Iterator<Item = &'a Record>, limit: usize) -> impl Iterator<Item = &'a Record> {
+    let mut bytes = 0;
+    records.take(limit).enumerate().map_while(move |(i, record)| {
+        bytes += body_bytes(record);
+        (i == 0 || bytes <= PAGE_BYTES).then_some(record)
+    })
+}
+
+fn body_bytes(record: &Record) -> usize {
+    match record {
+        Record::Task(task) => task.body.len(),
+        Record::Note(note) => note.body.len(),
+        _ => 0,
+    }
+}
+
+/// Takes over one record as it is, or says why not.
+fn take_over(transaction: &mut Transaction, record: &Record) -> Loaded {
+    if let Some(now) = transaction.get(record.kind(), record.id()) {
+        return if same(now, record) { Loaded::Unchanged } else { Loaded::Refused(integrity::taken(record.kind(), record.id())) };
+    }
+    match integrity::check(transaction, record) {
+        Ok(()) => {
+            transaction.put(record.clone());
+            Loaded::Added
+        }
+        Err(refusal) => Loaded::Refused(refusal),
+    }
+}
+
+/// Whether both are exactly the same. When a token was last used is no part of what it is.
+fn same(now: &Record, record: &Record) -> bool {
+    match (now, record) {
+        (Record::Token(now), Record::Token(token)) => *now == Token { last_used_at: now.last_used_at, ..token.clone() },
+        _ => now == record,
+    }
+}

@@ -1,0 +1,12 @@
+//! Who is asking, and what they may ask for: from a bearer token to a principal, and from there to the [`mosaic_core::Scope`]
+//! that goes with every read and write. What must not come in: HTTP, and anything that a backend's scope decides already.
+
+mod failures;
+mod grants;
+mod principal;
+mod sign_in;
+
+pub use failures::Failures;
+pub use grants::check_grant;
+pub use principal::Principal;
+pub use sign_in::{Authenticator, Refusal};

@@ -1,0 +1,116 @@
+//! Whether a command works through a running gateway, and with which token. A token is never an argument: those show
+//! in the list of processes and in the shell's history.
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mosaic_core::{Error, ErrorKind, Result};
+
+use crate::client::Client;
+use crate::secret::TokenSecret;
+
+/// Where a gateway writes its first admin's token when it has no terminal to show it on.
+const ADMIN_TOKEN_FILE: &str = "mosaic-admin.token";
+/// More than any token takes, in bytes.
+const TOKEN_BYTES: u64 = 4_096;
+/// What to do without a token.
+const GET_ONE: &str = "set MOSAIC_TOKEN, or give --token-file FILE";
+
+/// How to reach a running gateway.
+#[derive(Args)]
+#[command(next_help_heading = "Through a running gateway")]
+pub(super) struct Connect {
+    /// Work through the gateway at this URL instead of opening the data itself
+    ///
+    /// The token comes from --token-file, else from $MOSAIC_TOKEN, else from the file that $MOSAIC_TOKEN_FILE names,
+    /// else from ./mosaic-admin.token.
+    #[arg(long, global = true, env = "MOSAIC_URL", hide_env_values = true, value_name = "URL")]
+    url: Option<String>,
+    /// The file that holds the token, readable by its owner alone
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl Connect {
+    /// The client for the gateway; `None` when the work is on the data itself.
+    pub(super) fn client(&self) -> Result<Option<Client>> {
+        match self.url.as_deref() {
+            Some(url) if !url.is_empty() => Client::new(url, self.token()?).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn token(&self) -> Result<TokenSecret> {
+        let variable = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+        if let Some(file) = &self.token_file {
+            return read(file);
+        }
+        if let Some(token) = variable("MOSAIC_TOKEN") {
+            return checked(&token.to_string_lossy()).map_err(|error| error.with("variable", "MOSAIC_TOKEN"));
+        }
+        if let Some(file) = variable("MOSAIC_TOKEN_FILE") {
+            return read(Path::new(&file));
+        }
+        let file = Path::new(ADMIN_TOKEN_FILE);
+        if file.exists() { read(file) } else { Err(Error::new(ErrorKind::Config, "there is no token to show to the gateway").hint(GET_ONE)) }
+    }
+}
+
+fn read(file: &Path) -> Result<TokenSecret> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(ErrorKind::Config, "the token file cannot be read")
+            .with("file", file.display())
+            .with("reason", &error)
+            .hint(GET_ONE)
+            .source(error)
+    };
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    if opened.metadata().map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
+        return Err(Error::new(ErrorKind::Config, "the token file can be read by others")
+            .with("file", file.display())
+            .hint(format!("chmod 600 {}", file.display())));
+    }
+    let mut text = String::new();
+    opened.take(TOKEN_BYTES).read_to_string(&mut text).map_err(unreadable)?;
+    checked(&text).map_err(|error| error.with("file", file.display()))
+}
+
+/// A token is one word of visible ASCII; what surrounds it is not part of it.
+fn checked(text: &str) -> Result<TokenSecret> {
+    let text = text.trim();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::new(ErrorKind::Config, "this is no token").hint("make one with `mosaic token create --user LOGIN --name NAME`"));
+    }
+    Ok(text.to_owned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_token_file_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        fs::write(&file, "  mosaic_abc\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = read(&file).unwrap_err();
+        assert_eq!(error.hint_text(), Some(format!("chmod 600 {}", file.display()).as_str()));
+
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read(&file).unwrap().expose(), "mosaic_abc");
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_without_repeating_it() {
+        for text in ["", " \n", "two words", "smörgås", "line\nline"] {
+            let error = checked(text).unwrap_err();
+            assert_eq!(error.to_string(), "this is no token");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The command line `mosaic`: one file per command, and what they share. This is the only place that writes to the
+//! terminal. What must not come in: anything that a running gateway needs too.
+
+mod accounts;
+mod backends;
+mod config;
+mod connect;
+mod export;
+mod import;
+mod interrupt;
+mod offline;
+mod output;
+mod progress;
+mod serve;
+mod target;
+mod team;
+mod token;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use mosaic_core::{Error, ErrorKind, Result};
+
+const EXAMPLES: &str = "\
+Examples:
+  mosaic serve                                    run a gateway in this directory, with no services and no config
+  mosaic import examples/demo.jsonl               put some records into it, while it is stopped
+  mosaic import demo.jsonl --url http://127.0.0.1:7420
+                                                  … or through the running gateway
+  mosaic token create --user ada --name laptop    give Ada a token
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
+/// A self-hosted gateway for a team's working data: tasks, notes, and the people they belong to
+#[derive(Parser)]
+#[command(name = "mosaic", version, arg_required_else_help = true, max_term_width = 110, after_help = EXAMPLES)]
+struct Cli {
+    /// The config to use [default: $MOSAIC_CONFIG, then ./mosaic.config.json, then tier local in ./mosaic-data]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Import(import::Import),
+    Export(export::Export),
+    User(user::User),
+    Team(team::Team),
+    Token(token::Token),
+    Config(config::Config),
+    Backends(backends::Backends),
+}
+
+/// Parses the arguments, runs the command and says how it went.
+pub(crate) fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| output::panicked(panic)));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are asked for, and come this way too. There is nobody to tell when they cannot be written.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = Error::new(ErrorKind::Unavailable, "no threads can be started").with("reason", &error).hint("raise `ulimit -u`");
+            return output::failed(&error);
+        }
+    };
+    let outcome = runtime.block_on(cli.command.run(cli.config));
+    // Whoever still waits for standard input does so on a thread that cannot be ended.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| output::failed(&error))
+}
+
+impl Command {
+    async fn run(self, config: Option<PathBuf>) -> Result<ExitCode> {
+        let config = config.as_deref();
+        match self {
+            Self::Serve(command) => command.run(config).await,
+            Self::Import(command) => command.run(config).await,
+            Self::Export(command) => command.run(config).await,
+            Self::User(command) => command.run(config).await,
+            Self::Team(command) => command.run(config).await,
+            Self::Token(command) => command.run(config).await,
+            Self::Config(command) => command.run(config),
+            Self::Backends(command) => command.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Work on the data itself, without a gateway: the configured tier is opened, worked on, and closed again.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use mosaic_core::{Error, ErrorKind, Result, Storage};
+use tokio::task::JoinSet;
+
+use super::interrupt::interruptible;
+use crate::config::Config;
+use crate::open;
+
+/// Opens the configured tier for a command, works on its storage, and closes it, whether the work succeeds or not.
+pub(super) async fn with_storage<T, F>(config: Option<&Path>, command: &'static str, work: impl FnOnce(Arc<dyn Storage>) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let config = Config::load(config)?;
+    let backend = open::backend(&config, command, None).await.map_err(through_the_gateway)?;
+    let mut services = JoinSet::new();
+    for service in backend.services {
+        services.spawn(async move { service.run.await.map_err(|error| error.with("service", service.name)) });
+    }
+    let outcome = tokio::select! {
+        outcome = interruptible(work(Arc::clone(&backend.storage))) => outcome,
+        Some(ended) = services.join_next() => Err(match ended {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => Error::new(ErrorKind::Internal, "a part of the backend ended by itself"),
+        }),
+    };
+    let closed = backend.storage.close().await;
+    outcome.and_then(|done| closed.map(|()| done))
+}
+
+/// Data that a running gateway owns can be worked on through it: the hint is the same command, with its URL.
+fn through_the_gateway(error: Error) -> Error {
+    match (error.kind(), error.get("url")) {
+        (ErrorKind::InUse, Some(url)) => {
+            let command = command_line(std::env::args_os().skip(1), url);
+            error.hint(command)
+        }
+        _ => error,
+    }
+}
+
+fn command_line(arguments: impl Iterator<Item = OsString>, url: &str) -> String {
+    let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once("mosaic".to_owned())
+        .chain(arguments)
+        .chain(["--url".to_owned(), url.to_owned()])
+        .map(|argument| quoted(&argument))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// An argument as a shell takes it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) { argument.to_owned() } else { format!("'{}'", argument.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_is_the_same_command_with_the_url() {
+        let arguments = ["import", "my file's.jsonl", "--json"].into_iter().map(OsString::from);
+        assert_eq!(
+            command_line(arguments, "http://127.0.0.1:7420"),
+            r"mosaic import 'my file'\''s.jsonl' --json --url http://127.0.0.1:7420"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! A progress bar on standard error, for work that takes longer than a second. None when standard error is no terminal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How long work goes on before its progress is shown.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The progress of some work. Clones are of the same work.
+#[derive(Clone)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    begun: Instant,
+    shown: Arc<AtomicBool>,
+}
+
+impl Progress {
+    /// Work on so many bytes, where it is known how many.
+    pub(super) fn new(bytes: Option<u64>) -> Self {
+        let template = match bytes {
+            Some(_) => "{bar:32} {percent:>3}%  {bytes} of {total_bytes}  {msg}  {eta} left",
+            None => "{spinner} {bytes}  {msg}  {elapsed}",
+        };
+        let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar, begun: Instant::now(), shown: Arc::default() }
+    }
+
+    /// So many bytes more are done.
+    pub(super) fn advance(&self, bytes: usize) {
+        self.bar.inc(bytes as u64);
+        if self.begun.elapsed() > PATIENCE && !self.shown.swap(true, Ordering::Relaxed) {
+            // Nothing is drawn where there is no terminal.
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    /// So many records are done.
+    pub(super) fn records(&self, count: u64) {
+        self.bar.set_message(format!("{} records", HumanCount(count)));
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// How long the work has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+}

@@ -1,0 +1,72 @@
+//! The environment's part of the config: `MOSAIC_TIER`, `MOSAIC_LISTEN`, and `MOSAIC_<SECTION>__<KEY>` for keys in sections,
+//! as in `MOSAIC_FEDERATED__POSTGRES__URL`. Other names that begin with `MOSAIC_` are left alone.
+//!
+//! A variable is a text, and stays one (a password of digits is no number) unless the schema says that its key takes
+//! no text: then it is read as JSON.
+
+use figment::value::{Dict, Map};
+use figment::{Metadata, Profile, Provider, Source};
+use serde_json::Value;
+
+/// The keys outside of any section that have a variable.
+const TOP: &[&str] = &["tier", "listen"];
+
+/// One variable, as a source of one setting.
+pub(super) struct Setting {
+    variable: String,
+    path: String,
+    value: Value,
+}
+
+/// The settings among the variables, in the order of their names.
+pub(super) fn settings(variables: Vec<(String, String)>, schema: &Value) -> Vec<Setting> {
+    let mut settings: Vec<_> = variables
+        .into_iter()
+        .filter_map(|(variable, text)| {
+            let path = variable.strip_prefix("MOSAIC_")?.to_ascii_lowercase();
+            if !path.contains("__") && !TOP.contains(&path.as_str()) {
+                return None;
+            }
+            let keys: Vec<_> = path.split("__").collect();
+            let value = typed(text, schema_at(schema, &keys));
+            Some(Setting { path: keys.join("."), variable, value })
+        })
+        .collect();
+    settings.sort_by(|a, b| a.variable.cmp(&b.variable));
+    settings
+}
+
+fn typed(text: String, schema: Option<&Value>) -> Value {
+    let takes_no_text = schema.and_then(|schema| schema.get("type")).is_some_and(|ty| match ty {
+        Value::String(only) => only != "string",
+        Value::Array(several) => !several.contains(&"string".into()),
+        _ => false,
+    });
+    match serde_json::from_str(&text) {
+        Ok(value) if takes_no_text => value,
+        _ => Value::String(text),
+    }
+}
+
+/// The schema of the value at a path, as far as plain objects and references lead.
+fn schema_at<'s>(root: &'s Value, keys: &[&str]) -> Option<&'s Value> {
+    keys.iter().try_fold(root, |schema, key| {
+        let inner = schema.get("properties")?.get(key)?;
+        match inner.get("$ref").and_then(Value::as_str) {
+            Some(reference) => root.pointer(reference.strip_prefix('#')?),
+            None => Some(inner),
+        }
+    })
+}
+
+impl Provider for Setting {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment").source(Source::Custom(self.variable.clone()))
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        let value = figment::value::Value::serialize(&self.value)?;
+        let dict = figment::util::nest(&self.path, value).into_dict().unwrap_or_default();
+        Ok(Profile::Default.collect(dict))
+    }
+}

@@ -1,0 +1,31 @@
+//! Section `log`: what is logged, and how.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is logged, and how. The log goes to the standard error stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A level (error, warn, info, debug, trace) or several by target, as in `info,mosaic_pglite=debug`.
+    pub filter: String,
+    /// One line of text or one JSON object for each event.
+    pub format: LogFormat,
+}
+
+/// How an event looks in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// A line for people; coloured on a terminal.
+    #[default]
+    Text,
+    /// A JSON object on a line, for machines.
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}

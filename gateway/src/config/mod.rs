@@ -1,0 +1,192 @@
+//! The config: what `mosaic.config.json` and the environment say, found, read and checked. Each section of our own has
+//! a file here; a tier's section is passed on to its backend, which alone knows it. What must not come in: acting on any of it.
+//!
+//! Sources, later ones winning: the defaults; the file (`--config`, else `$MOSAIC_CONFIG`, else `mosaic.config.json` in the
+//! working directory, else none); the environment (see [`environment`]). Relative paths in either start from the file's
+//! directory, or from the working directory without a file. An empty variable counts as not set.
+
+mod environment;
+mod limits;
+mod log;
+mod schema;
+mod shown;
+mod startup;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Format, Json, Serialized};
+use mosaic_core::{Error, ErrorKind, Result, registry};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+pub use limits::Limits;
+pub use log::{Log, LogFormat};
+pub use schema::schema;
+pub use startup::Startup;
+
+/// The file that is looked for in the working directory.
+pub const FILE: &str = "mosaic.config.json";
+
+/// Where the gateway answers unless the config says otherwise.
+pub const LISTEN: &str = "127.0.0.1:7420";
+
+/// What a gateway is to be. Its Debug is [`Config::shown`], without secrets.
+#[derive(Clone)]
+pub struct Config {
+    /// Which backend keeps the data.
+    pub tier: String,
+    /// Where the gateway answers.
+    pub listen: SocketAddr,
+    /// What the gateway bears.
+    pub limits: Limits,
+    /// How long a start may take.
+    pub startup: Startup,
+    /// What is logged, and how.
+    pub log: Log,
+    /// What relative paths start from; empty for the working directory.
+    pub base_dir: PathBuf,
+    /// The file it was read from, if there is one.
+    pub source: Option<PathBuf>,
+    /// The tiers' sections, by tier.
+    sections: Map<String, Value>,
+}
+
+impl Config {
+    /// Finds and reads the config. `path` is what `--config` named.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], naming the file or the variable, and the key: a file that was named and cannot be read, no
+    /// JSON, an unknown key, a value of the wrong type or out of bounds.
+    pub fn load(path: Option<&Path>) -> Result<Self> {
+        Self::read(path, std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    }
+
+    fn read(path: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> Result<Self> {
+        let variables: Vec<_> = variables.filter(|(_, value)| !value.is_empty()).collect();
+        let named = path.map(Path::to_owned).or_else(|| {
+            let (_, value) = variables.iter().find(|(name, _)| name == "MOSAIC_CONFIG")?;
+            Some(value.into())
+        });
+        let source = find(named)?;
+        let mut figment = Figment::from(Serialized::defaults(defaults()));
+        if let Some(file) = &source {
+            figment = figment.merge(Json::file_exact(file));
+        }
+        for variable in environment::settings(variables, &schema()) {
+            figment = figment.merge(variable);
+        }
+        Self::extract(&figment, source)
+    }
+
+    fn extract(figment: &Figment, source: Option<PathBuf>) -> Result<Self> {
+        let all: Map<String, Value> = figment.extract().map_err(refused)?;
+        let own = defaults();
+        let tiers = registry::known_tiers()?;
+        let mut sections = Map::new();
+        for (key, value) in all {
+            match value {
+                // `$schema` is for editors, which find the schema by it.
+                _ if own.contains_key(&key) || key == "$schema" => {}
+                Value::Object(_) if tiers.contains(&key.as_str()) => drop(sections.insert(key, value)),
+                _ if tiers.contains(&key.as_str()) => {
+                    return Err(located(Error::new(ErrorKind::Config, "the section of a tier is a JSON object"), figment, &key));
+                }
+                _ => {
+                    let error = Error::new(ErrorKind::Config, "there is no such key in the config");
+                    return Err(located(error, figment, &key).hint("mosaic config schema"));
+                }
+            }
+        }
+        let limits: Limits = section(figment, "limits")?;
+        limits.validate().map_err(|(key, error)| located(error, figment, &format!("limits.{key}")))?;
+        Ok(Self {
+            tier: section(figment, "tier")?,
+            listen: section(figment, "listen")?,
+            limits,
+            startup: section(figment, "startup")?,
+            log: section(figment, "log")?,
+            base_dir: source.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned(),
+            source,
+            sections,
+        })
+    }
+
+    /// The section of the tier that was chosen; an empty object when it has none.
+    pub fn section(&self) -> Value {
+        self.sections.get(&self.tier).cloned().unwrap_or_else(|| Value::Object(Map::new()))
+    }
+
+    /// All of it as JSON, as it is in effect, with secrets hidden: for people to look at.
+    pub fn shown(&self) -> Value {
+        let mut all = Map::new();
+        all.insert("tier".into(), self.tier.clone().into());
+        all.insert("listen".into(), self.listen.to_string().into());
+        all.insert("limits".into(), serde_json::json!(self.limits));
+        all.insert("startup".into(), serde_json::json!(self.startup));
+        all.insert("log".into(), serde_json::json!(self.log));
+        all.extend(self.sections.clone());
+        shown::without_secrets(Value::Object(all))
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.shown())
+    }
+}
+
+/// The keys of our own, with their defaults.
+fn defaults() -> Map<String, Value> {
+    let mut own = Map::new();
+    own.insert("tier".into(), "local".into());
+    own.insert("listen".into(), LISTEN.into());
+    own.insert("limits".into(), serde_json::json!(Limits::default()));
+    own.insert("startup".into(), serde_json::json!(Startup::default()));
+    own.insert("log".into(), serde_json::json!(Log::default()));
+    own
+}
+
+/// The file to read. One that was named must be there.
+fn find(named: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    let must_exist = named.is_some();
+    let path = named.unwrap_or_else(|| FILE.into());
+    match std::fs::File::open(&path) {
+        Ok(_) => Ok(Some(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(None),
+        Err(error) => Err(Error::new(ErrorKind::Config, format!("the config cannot be read: {error}"))
+            .with("file", path.display())
+            .hint("name another with --config or MOSAIC_CONFIG")),
+    }
+}
+
+fn section<T: DeserializeOwned>(figment: &Figment, key: &str) -> Result<T> {
+    figment.extract_inner(key).map_err(refused)
+}
+
+/// An error of figment's as one of ours, on one line.
+fn refused(error: figment::Error) -> Error {
+    let mut refused = Error::new(ErrorKind::Config, format!("the config cannot be used: {}", error.kind));
+    if !error.path.is_empty() {
+        refused = refused.with("key", error.path.join("."));
+    }
+    whence(refused, error.metadata.as_ref()).hint("mosaic config schema")
+}
+
+/// Adds to an error where the value of a key comes from.
+fn located(error: Error, figment: &Figment, key: &str) -> Error {
+    whence(error.with("key", key), figment.find_metadata(key))
+}
+
+fn whence(error: Error, metadata: Option<&figment::Metadata>) -> Error {
+    match metadata.and_then(|metadata| metadata.source.as_ref()) {
+        Some(figment::Source::File(path)) => error.with("file", path.display()),
+        Some(figment::Source::Custom(variable)) => error.with("variable", variable),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! The command line, as an operator types it: offline on a stopped directory, and through a running gateway.
+
+mod accounts;
+mod config;
+mod transfer;

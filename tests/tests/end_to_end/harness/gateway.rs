@@ -1,0 +1,154 @@
+//! A running `mosaic serve`, which ends with the value that stands for it.
+
+use std::fs::File;
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::{Client, PATIENCE, Place, Signal, engine_of, eventually, signal};
+
+/// One gateway. Killed when dropped; its log is shown when the test that holds it fails.
+pub struct Gateway {
+    /// Where it runs.
+    pub place: Place,
+    child: std::sync::Mutex<Child>,
+    log: String,
+}
+
+/// A user, and a client that acts for them.
+pub struct Person {
+    /// The user's id.
+    pub id: String,
+    /// A client with a token of scopes `read` and `write`.
+    pub client: Client,
+}
+
+impl Gateway {
+    /// Starts one in a place of its own and waits until it is ready.
+    pub async fn start() -> Self {
+        Self::start_in(&Place::new()).await
+    }
+
+    /// Starts one and waits until it is ready.
+    pub async fn start_in(place: &Place) -> Self {
+        let gateway = Self::spawn(place);
+        gateway.ready().await;
+        gateway
+    }
+
+    /// Starts one without waiting.
+    pub fn spawn(place: &Place) -> Self {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let log = format!("gateway-{}.log", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let stderr = File::create(place.path(&log)).expect("a log can be written");
+        let stdout = stderr.try_clone().expect("a file can be shared");
+        let child = place.command(&["serve"]).stdout(stdout).stderr(stderr).spawn().expect("the binary under test starts");
+        Self { place: place.clone(), child: child.into(), log }
+    }
+
+    /// Waits until it says that it is ready; answers how long that took.
+    pub async fn ready(&self) -> Duration {
+        let begun = Instant::now();
+        let client = self.anonymous();
+        eventually("the gateway is ready", PATIENCE, || async {
+            assert_eq!(self.exit_status(), None, "the gateway ended:\n{}", self.log());
+            let answer = client.try_request(hyper::Method::GET, "/readyz", &[], "").await.ok()?;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+        begun.elapsed()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child().id()
+    }
+
+    /// The process of its engine.
+    pub async fn engine(&self) -> u32 {
+        eventually("the gateway has an engine", PATIENCE, || async { engine_of(self.pid()) }).await
+    }
+
+    /// How it ended, once it has.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        self.child().try_wait().expect("a child can be looked at")
+    }
+
+    /// Waits for its end; answers the exit code, `None` for an end by signal.
+    pub async fn ended(&self) -> Option<i32> {
+        eventually("the gateway ends", PATIENCE, || async { self.exit_status() }).await.code()
+    }
+
+    /// Ends it as the machine's last breath would, and waits until it is gone.
+    pub async fn kill(&self) {
+        signal(self.pid(), Signal::KILL);
+        self.ended().await;
+    }
+
+    /// Ends it as an operator would, and waits until it is gone.
+    pub async fn stop(self) {
+        signal(self.pid(), Signal::TERM);
+        assert_eq!(self.ended().await, Some(0), "a graceful stop:\n{}", self.log());
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.place.read(&self.log)).into_owned()
+    }
+
+    /// A client without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::anonymous(self.place.address())
+    }
+
+    /// A client with the first admin's token.
+    pub fn admin(&self) -> Client {
+        let token = String::from_utf8(self.place.read("mosaic-admin.token")).expect("a token is text");
+        self.anonymous().with_token(token.trim())
+    }
+
+    /// A new user with this login, and their client.
+    pub async fn person(&self, login: &str) -> Person {
+        let user = self.admin().create("users", json!({ "login": login, "name": login })).await;
+        let id = user["id"].as_str().expect("a user has an id").to_owned();
+        let client = self.token(&id, &["read", "write"]).await;
+        Person { id, client }
+    }
+
+    /// A client with a new token of these scopes.
+    pub async fn token(&self, user_id: &str, scopes: &[&str]) -> Client {
+        let token = self.admin().create("tokens", json!({ "user_id": user_id, "name": "test", "scopes": scopes })).await;
+        self.anonymous().with_token(token["secret"].as_str().expect("a new token shows its secret"))
+    }
+
+    fn child(&self) -> std::sync::MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let mut child = self.child();
+        let _ = child.kill();
+        let _ = child.wait();
+        drop(child);
+        if std::thread::panicking() {
+            println!("--- {}\n{}", self.log, self.log());
+        }
+    }
+}
+
+/// One gateway for all tests that leave it as they found it, each with users of its own. It lives as long as a test holds it.
+pub async fn shared() -> Arc<Gateway> {
+    static SHARED: Mutex<Weak<Gateway>> = Mutex::const_new(Weak::new());
+    let mut shared = SHARED.lock().await;
+    if let Some(gateway) = shared.upgrade() {
+        return gateway;
+    }
+    let gateway = Arc::new(Gateway::start().await);
+    *shared = Arc::downgrade(&gateway);
+    gateway
+}

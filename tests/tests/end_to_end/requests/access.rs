@@ -1,0 +1,140 @@
+//! Who may do what: tokens that are wrong, expired or revoked, scopes, and what users see of each other.
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::json;
+
+use super::text;
+use crate::harness::{PATIENCE, eventually, shared};
+
+#[tokio::test]
+async fn without_a_valid_token_there_is_nothing() {
+    let gateway = shared().await;
+    let nobody = gateway.anonymous();
+    let wrong = nobody.with_token("mosaic_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    for (client, path) in [(&nobody, "/api/v1/tasks"), (&wrong, "/api/v1/tasks"), (&wrong, "/api/v1/export"), (&nobody, "/api/v1/nothing")] {
+        let answer = client.get(path).await;
+        answer.problem(401, "unauthenticated");
+        assert!(answer.header("www-authenticate").starts_with("Bearer"), "{path}");
+        assert!(!answer.text().contains("mosaic_AAAA"), "{}", answer.text());
+    }
+    for header in ["Bearer", "Bearer ", "Basic YWRtaW46YWRtaW4=", "mosaic_x", "Bearer a b"] {
+        nobody.request(Method::GET, "/api/v1/tasks", &[("authorization", header)], "").await.problem(401, "unauthenticated");
+    }
+    nobody.post("/api/v1/tasks", &json!({ "title": "t" })).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refused() {
+    let gateway = shared().await;
+    let ann = gateway.person("access-expired").await;
+    let token = json!({ "user_id": ann.id, "name": "old", "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z" });
+    let token = gateway.admin().create("tokens", token).await;
+    let client = gateway.anonymous().with_token(text(&token, "secret"));
+    let problem = client.get("/api/v1/tasks").await.problem(401, "unauthenticated");
+    assert!(problem["detail"].as_str().unwrap().contains("expired"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_from_then_on() {
+    let gateway = shared().await;
+    let ann = gateway.person("access-revoked").await;
+    let token = json!({ "user_id": ann.id, "name": "lost", "scopes": ["read"] });
+    let token = gateway.admin().create("tokens", token).await;
+    let client = gateway.anonymous().with_token(text(&token, "secret"));
+    client.get("/api/v1/tasks").await.expect(200);
+    gateway.admin().delete(&format!("/api/v1/tokens/{}", text(&token, "id"))).await.expect(204);
+    client.get("/api/v1/tasks").await.problem(401, "unauthenticated");
+    // So is every token of a user who is removed.
+    ann.client.get("/api/v1/tasks").await.expect(200);
+    gateway.admin().delete(&format!("/api/v1/users/{}", ann.id)).await.expect(204);
+    ann.client.get("/api/v1/tasks").await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_token_does_what_its_scopes_say() {
+    let gateway = shared().await;
+    let ann = gateway.person("access-scopes").await;
+    let reader = gateway.token(&ann.id, &["read"]).await;
+    reader.get("/api/v1/tasks").await.expect(200);
+    reader.post("/api/v1/tasks", &json!({ "title": "t" })).await.refusal(403, "forbidden", "write");
+    let writer = gateway.token(&ann.id, &["write"]).await;
+    writer.get("/api/v1/tasks").await.refusal(403, "forbidden", "read");
+    // A scope does not make an admin of a user who is none.
+    let lofty = gateway.token(&ann.id, &["read", "write", "admin", "operator"]).await;
+    lofty.post("/api/v1/users", &json!({ "login": "access-made", "name": "n" })).await.problem(403, "forbidden");
+    lofty.get("/api/v1/tasks?view=all").await.problem(403, "forbidden");
+    lofty.get("/api/v1/export").await.problem(403, "forbidden");
+    lofty.post("/api/v1/import", &json!({})).await.problem(403, "forbidden");
+    // Nor does a user make themselves one.
+    ann.client.patch(&format!("/api/v1/users/{}", ann.id), &json!({ "role": "admin" })).await.problem(403, "forbidden");
+    ann.client.patch(&format!("/api/v1/users/{}", ann.id), &json!({ "name": "Ann" })).await.expect(200);
+}
+
+#[tokio::test]
+async fn users_see_their_own_spaces_and_their_teams() {
+    let gateway = shared().await;
+    let (ann, bob) = (gateway.person("access-ann").await, gateway.person("access-bob").await);
+    let admin = gateway.admin();
+    let secret = ann.client.create("notes", json!({ "title": "diary" })).await;
+    let path = format!("/api/v1/notes/{}", text(&secret, "id"));
+
+    // What may not be seen is as if it were not there, whatever is tried.
+    for stranger in [&bob.client, &admin] {
+        let absent = stranger.get("/api/v1/notes/99999999-0000-4000-8000-000000000000").await.problem(404, "not_found");
+        let hidden = stranger.get(&path).await.problem(404, "not_found");
+        assert_eq!((&hidden["title"], &hidden["hint"]), (&absent["title"], &absent["hint"]));
+        stranger.patch(&path, &json!({ "title": "mine" })).await.problem(404, "not_found");
+        stranger.delete(&path).await.problem(404, "not_found");
+        assert!(stranger.get("/api/v1/notes?limit=200").await.expect(200).items().iter().all(|note| note["id"] != secret["id"]));
+    }
+    bob.client.get(&format!("/api/v1/users/{}", ann.id)).await.problem(404, "not_found");
+
+    // An operator asks by name, and that is logged.
+    assert_eq!(admin.get(&format!("{path}?view=all")).await.expect(200).json(), secret);
+    assert!(admin.get("/api/v1/notes?view=all&limit=200").await.expect(200).items().contains(&secret));
+    eventually("reading all content is logged", PATIENCE, || async { gateway.log().contains("view=all").then_some(()) }).await;
+    ann.client.get(&format!("{path}?view=all")).await.problem(403, "forbidden");
+
+    // A team's content is its members', from the moment they join to the moment they leave.
+    let team = admin.create("teams", json!({ "slug": "access.team", "name": "Team" })).await;
+    let joined = |user: &str| json!({ "team_id": team["id"], "user_id": user });
+    bob.client.post("/api/v1/memberships", &joined(&bob.id)).await.problem(404, "not_found");
+    admin.create("memberships", joined(&ann.id)).await;
+    let shared = ann.client.create("tasks", json!({ "title": "ours", "team_id": team["id"] })).await;
+    let path = format!("/api/v1/tasks/{}", text(&shared, "id"));
+    bob.client.get(&path).await.problem(404, "not_found");
+    let place = admin.create("memberships", joined(&bob.id)).await;
+    assert_eq!(bob.client.get(&path).await.expect(200).json(), shared);
+    bob.client.get(&format!("/api/v1/users/{}", ann.id)).await.expect(200);
+    assert_eq!(bob.client.patch(&path, &json!({ "status": "done" })).await.expect(200).json()["revision"], 2);
+    bob.client.delete(&path).await.problem(403, "forbidden");
+    ann.client.patch(&path, &json!({ "assignee_id": bob.id })).await.expect(200);
+    admin.delete(&format!("/api/v1/memberships/{}", text(&place, "id"))).await.expect(204);
+    bob.client.get(&path).await.problem(404, "not_found");
+    // Who cannot read a task can no longer be the one to do it.
+    assert!(ann.client.get(&path).await.expect(200).json().get("assignee_id").is_none());
+    ann.client.patch(&path, &json!({ "assignee_id": bob.id })).await.refusal(400, "invalid", "assignee_id");
+}
+
+#[tokio::test]
+async fn a_token_remembers_its_last_use_and_hides_its_secret() {
+    let gateway = shared().await;
+    let ann = gateway.person("access-used").await;
+    let token = ann.client.create("tokens", json!({ "name": "own", "scopes": ["read"] })).await;
+    let secret = text(&token, "secret");
+    let path = format!("/api/v1/tokens/{}", text(&token, "id"));
+    assert_eq!(token["user_id"], ann.id);
+    assert!(token.get("hash").is_none() && secret.starts_with("mosaic_"), "{token}");
+    gateway.anonymous().with_token(secret.as_str()).get("/api/v1/tasks").await.expect(200);
+    let used = eventually("the last use is noted", Duration::from_secs(10), || async {
+        let token = ann.client.get(&path).await.expect(200);
+        assert!(!token.text().contains(&secret) && !token.text().contains("hash"), "{}", token.text());
+        token.json().get("last_used_at").map(|_| token.json())
+    })
+    .await;
+    assert_eq!(used["revision"], 1, "noting a use is no change");
+    assert!(!gateway.log().contains(&secret), "no secret in the log");
+    assert!(!gateway.log().contains(gateway.admin().token()), "no secret in the log");
+}
