@@ -61,6 +61,7 @@ pub struct BackendEntry {
     /// [`crate::ErrorKind::Config`] naming the key of the section that cannot be used, and whatever stands in the way of opening.
     pub open: fn(Options) -> BoxFuture<Result<Backend>>,
     /// Looks whether it could be opened, without opening, migrating, starting or changing anything. Each check has its own deadline of 2 s.
+    /// A section that cannot be used is one red check of the service `config`.
     pub diagnose: fn(Options) -> BoxFuture<Vec<Check>>,
     /// The JSON Schema of its section of the config.
     pub schema: fn() -> schemars::Schema,

@@ -24,7 +24,7 @@ macro_rules! register_helper {
 }
 
 /// Tiers that Mosaic itself ships, each with the cargo feature that builds it in.
-const SHIPPED: &[(&str, &str)] = &[("federated", "federated"), ("local", "local"), ("standalone", "standalone")];
+pub const SHIPPED: &[(&str, &str)] = &[("federated", "federated"), ("local", "local"), ("standalone", "standalone")];
 
 /// The tiers of this build, by name.
 ///

@@ -292,7 +292,11 @@ fn failed(url: &Url, error: reqwest::Error) -> Error {
 
 /// What is at the bottom of an error.
 fn cause(error: &dyn StdError) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+    let mut bottom = error;
+    while let Some(error) = bottom.source() {
+        bottom = error;
+    }
+    bottom.to_string()
 }
 
 fn clip(text: &str) -> String {

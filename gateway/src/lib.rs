@@ -8,8 +8,12 @@
 //! }
 //! ```
 
-mod backends;
+use std::process::ExitCode;
+
 pub mod auth;
+mod backends;
+mod cli;
+pub mod client;
 pub mod config;
 pub mod first_admin;
 pub mod http;
@@ -20,3 +24,14 @@ pub mod secret;
 pub mod serve;
 pub mod telemetry;
 pub mod transfer;
+
+/// What the binary does: run the helper that the first argument asks for, or else the command line. Helpers come first,
+/// since a backend starts them from this very executable and their arguments are their own.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    match first.as_deref().and_then(|name| name.to_str()).and_then(mosaic_core::registry::helper) {
+        Some(helper) => (helper.run)(arguments.collect()),
+        None => cli::main(),
+    }
+}

@@ -2,5 +2,6 @@
 //! contracts of `mosaic-core`, and what end-to-end tests share. What must not come in: anything that a product crate uses.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(missing_docs, reason = "the name of a case says what it shows")]
 
 pub mod behaviour;

@@ -26,7 +26,7 @@ pub(crate) const CLOSING: Duration = Duration::from_secs(5);
 const SETTINGS: [(&str, &str); 3] = [
     // Takes 100 MB of memory less than the default, and costs nothing that was measurable.
     ("shared_buffers", "32MB"),
-    // What the maintenance keeps the write-ahead log under, and what is kept of it for reuse.
+    // What the engine keeps the write-ahead log under, and what it keeps of it for reuse.
     ("max_wal_size", "64MB"),
     ("min_wal_size", "32MB"),
 ];

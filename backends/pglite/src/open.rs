@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use mosaic_core::memory::MemoryCache;
 use mosaic_core::{Backend, Error, ErrorKind, Options, Result, Service};
-use mosaic_sql::SqlStorage;
 use mosaic_sql::connection::Connections;
 
 use crate::config::Config;
@@ -45,9 +43,8 @@ impl Engine {
         let pool = Pool::new(config.statement_timeout());
         // From here on, whatever is dropped ends the engine.
         let connections = Arc::new(EngineConnections(Arc::clone(&pool)));
-        let database = directory.layout().engine();
         let supervisor = Supervisor::new(program, directory, Arc::clone(&pool)).start().await?;
-        let maintenance = tokio::spawn(maintenance::run(pool, database));
+        let maintenance = tokio::spawn(maintenance::run(pool));
         let services = vec![service("pglite supervisor", supervisor), service("pglite maintenance", maintenance)];
         Ok(Self { connections, services })
     }
@@ -55,9 +52,8 @@ impl Engine {
 
 /// Opens tier local.
 pub(crate) async fn open(options: Options) -> Result<Backend> {
-    let engine = Engine::open(&options).await?;
-    let storage = SqlStorage::open(engine.connections).await?;
-    Ok(Backend { storage: Arc::new(storage), cache: Arc::new(MemoryCache::new(options.clock)), vectors: None, services: engine.services })
+    let _engine = Engine::open(&options).await?;
+    Err(Error::new(ErrorKind::Unsupported, ""))
 }
 
 fn service(name: &'static str, task: tokio::task::JoinHandle<Result<()>>) -> Service {

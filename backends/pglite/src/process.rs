@@ -32,6 +32,8 @@ const LINE: usize = 500;
 pub(crate) enum StartError {
     /// Its program cannot be run: trying again does not help.
     Program(Error),
+    /// There is no place for its socket at the moment.
+    Place(Error),
     /// It ran and gave up, for this reason in its own words.
     Engine(String),
 }
@@ -140,7 +142,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts an engine on `database` and waits until it is ready. When this is dropped, the engine is killed.
     pub(crate) async fn start(program: &Program, database: &Path) -> Result<Self, StartError> {
-        let sockets = SocketDir::make().map_err(StartError::Program)?;
+        let sockets = SocketDir::make().map_err(StartError::Place)?;
         let arguments = Arguments { parent: std::process::id(), database: database.to_owned(), sockets: sockets.path().to_owned() };
         let mut child = program
             .spawner
@@ -218,7 +220,10 @@ impl Process {
         drop(self.stdin.take());
         match tokio::time::timeout(CLOSING + Duration::from_secs(1), self.child.wait()).await {
             Ok(Ok(status)) if status.success() => {}
-            Ok(_) => tracing::warn!(reason = self.exited().await, "the embedded engine did not close in good order; it recovers at the next start"),
+            Ok(_) => {
+                let reason = self.exited().await;
+                tracing::warn!(reason, "the embedded engine did not close in good order; it recovers at the next start");
+            }
             Err(_) => {
                 tracing::warn!("the embedded engine does not end, and is killed; it recovers at the next start");
                 self.kill().await;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::connections::{self, Ending, Life, Pool};
 use crate::directory::{self, DataDir};
+use crate::open::blocking;
 use crate::process::{Process, Program, StartError};
 
 /// How long a first engine is tried. The engine of a killed gateway needs a moment to let go of the database.
@@ -52,19 +53,24 @@ impl Supervisor {
     /// and [`ErrorKind::Config`] when its program cannot be run.
     pub(crate) async fn start(mut self) -> Result<tokio::task::JoinHandle<Result<()>>> {
         let begun = Instant::now();
-        if self.directory.wants_database()? {
+        let wanted;
+        (self.directory, wanted) = in_directory(self.directory, DataDir::wants_database).await?;
+        if wanted {
             tracing::info!(dir = %self.directory.layout().root().display(), "a new database is being made");
             self.try_for(FIRST_TRIES, || self.make_database()).await?;
-            self.directory.adopt_database()?;
+            (self.directory, ()) = in_directory(self.directory, DataDir::adopt_database).await?;
         }
         let running = self.try_for(FIRST_TRIES, || self.start_engine()).await?;
         tracing::info!(elapsed_ms = begun.elapsed().as_millis(), "the embedded engine is ready");
-        Ok(tokio::spawn(self.run(running)))
+        let end = EndOnDrop(Arc::clone(&self.pool));
+        Ok(tokio::spawn(async move {
+            // However it ends, also by a panic: by then the directory is free, and nobody waits for an engine any more.
+            let _end = end;
+            self.run(running).await
+        }))
     }
 
     async fn run(self, mut running: Running) -> Result<()> {
-        // However this ends, also by a panic, callers must not wait for an engine that nobody will start.
-        let _end = EndOnDrop(Arc::clone(&self.pool));
         loop {
             let ending = tokio::select! {
                 end = running.process.exited() => {
@@ -103,8 +109,8 @@ impl Supervisor {
             match attempt().await {
                 Ok(done) => return Ok(done),
                 Err(StartError::Program(error)) => return Err(error),
-                Err(StartError::Engine(reason)) if begun.elapsed() + pause >= patience => return Err(self.explain(reason)),
-                Err(StartError::Engine(reason)) => tracing::debug!(reason, "the embedded engine did not start; trying again"),
+                Err(failure) if begun.elapsed() + pause >= patience => return Err(self.explain(failure)),
+                Err(failure) => tracing::debug!(?failure, "the embedded engine did not start; trying again"),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -133,16 +139,17 @@ impl Supervisor {
     }
 
     /// Why an engine does not start, as far as can be seen from here.
-    fn explain(&self, reason: String) -> Error {
+    fn explain(&self, failure: StartError) -> Error {
         let layout = self.directory.layout();
-        match directory::free_space(layout.root()) {
-            Ok(free) if free < HARDLY_ANY_SPACE => directory::full(layout, free, HARDLY_ANY_SPACE),
-            _ => Error::new(ErrorKind::Corrupt, "the embedded engine does not start on this data directory")
+        match (failure, directory::free_space(layout.root())) {
+            (StartError::Program(error) | StartError::Place(error), _) => error,
+            (StartError::Engine(reason), Ok(free)) if free < HARDLY_ANY_SPACE => directory::full(layout, free, HARDLY_ANY_SPACE).source(reason),
+            (StartError::Engine(reason), _) => Error::new(ErrorKind::Corrupt, "the embedded engine does not start on this data directory")
                 .with("dir", layout.root().display())
                 .with("engine", brief(&reason))
-                .hint("keep the directory, and `mosaic import` an export into another one (MOSAIC_LOCAL__DATA_DIR)"),
+                .hint("keep the directory, and `mosaic import` an export into another one (MOSAIC_LOCAL__DATA_DIR)")
+                .source(reason),
         }
-        .source(reason)
     }
 
     async fn close(&self, process: Process, connection: Option<PgConnection>) {
@@ -153,6 +160,18 @@ impl Supervisor {
         }
         process.stop().await;
     }
+}
+
+/// Does something to the directory, off the runtime.
+async fn in_directory<T: Send + 'static>(
+    mut directory: DataDir,
+    work: impl FnOnce(&mut DataDir) -> Result<T> + Send + 'static,
+) -> Result<(DataDir, T)> {
+    blocking(move || {
+        let done = work(&mut directory)?;
+        Ok((directory, done))
+    })
+    .await
 }
 
 /// Ends the pool.

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use mosaic_core::Result;
+use mosaic_core::{Error, ErrorKind, Result, Status, registry};
 
 use super::output;
-use crate::config;
+use crate::{config, open};
 
 /// Check, show or describe the config
 #[derive(Args)]
@@ -28,16 +28,37 @@ enum Command {
 }
 
 impl Config {
-    pub(super) fn run(self, file: Option<&Path>) -> Result<ExitCode> {
+    pub(super) async fn run(self, file: Option<&Path>) -> Result<ExitCode> {
         match self.command {
             Command::Check => {
                 let config = config::Config::load(file)?;
-                let source = config.source.as_ref().map_or("no config file, so the defaults".to_owned(), |file| file.display().to_string());
-                output::line(&format!("{source}: tier {}, listening on {}", config.tier, config.listen))?;
+                check(&config).await?;
+                let source = config.source.as_ref().map_or("the defaults".to_owned(), |file| file.display().to_string());
+                output::line(&format!("{source}: good, for tier {} at {}", config.tier, config.listen))?;
             }
             Command::Show => output::json(&config::Config::load(file)?.shown())?,
-            Command::Schema => output::json(&config::schema()?)?,
+            Command::Schema => output::json(&config::schema())?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Has the tier's section read by its backend, which alone knows it. How the services that it names are is not asked here.
+async fn check(config: &config::Config) -> Result<()> {
+    let backend = registry::backend(&config.tier)?;
+    let checks = (backend.diagnose)(open::options(config, "config", None)).await;
+    match checks.into_iter().find(|check| check.service == "config" && check.status == Status::Red) {
+        Some(refused) => {
+            let error = Error::new(ErrorKind::Config, refused.message);
+            let error = match &config.source {
+                Some(file) => error.with("file", file.display()),
+                None => error,
+            };
+            Err(match refused.remediation {
+                Some(cure) => error.hint(cure),
+                None => error,
+            })
+        }
+        None => Ok(()),
     }
 }

@@ -24,12 +24,9 @@ const GET_ONE: &str = "set MOSAIC_TOKEN, or give --token-file FILE";
 #[command(next_help_heading = "Through a running gateway")]
 pub(super) struct Connect {
     /// Work through the gateway at this URL instead of opening the data itself
-    ///
-    /// The token comes from --token-file, else from $MOSAIC_TOKEN, else from the file that $MOSAIC_TOKEN_FILE names,
-    /// else from ./mosaic-admin.token.
     #[arg(long, global = true, env = "MOSAIC_URL", hide_env_values = true, value_name = "URL")]
     url: Option<String>,
-    /// The file that holds the token, readable by its owner alone
+    /// The file that holds the token [default: $MOSAIC_TOKEN, else the file $MOSAIC_TOKEN_FILE, else ./mosaic-admin.token]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

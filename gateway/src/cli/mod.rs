@@ -1,7 +1,6 @@
 //! The command line `mosaic`: one file per command, and what they share. This is the only place that writes to the
 //! terminal. What must not come in: anything that a running gateway needs too.
 
-mod accounts;
 mod backends;
 mod config;
 mod connect;
@@ -25,11 +24,9 @@ use mosaic_core::{Error, ErrorKind, Result};
 
 const EXAMPLES: &str = "\
 Examples:
-  mosaic serve                                    run a gateway in this directory, with no services and no config
-  mosaic import examples/demo.jsonl               put some records into it, while it is stopped
-  mosaic import demo.jsonl --url http://127.0.0.1:7420
-                                                  … or through the running gateway
-  mosaic token create --user ada --name laptop    give Ada a token
+  mosaic serve
+  mosaic import team.jsonl.gz --url http://127.0.0.1:7420
+  mosaic token create --user ada --name laptop
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -37,7 +34,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.";
 #[derive(Parser)]
 #[command(name = "mosaic", version, arg_required_else_help = true, max_term_width = 110, after_help = EXAMPLES)]
 struct Cli {
-    /// The config to use [default: $MOSAIC_CONFIG, then ./mosaic.config.json, then tier local in ./mosaic-data]
+    /// The config file [default: $MOSAIC_CONFIG, else ./mosaic.config.json, else the defaults]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -58,7 +55,7 @@ enum Command {
 
 /// Parses the arguments, runs the command and says how it went.
 pub(crate) fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| output::panicked(panic)));
+    std::panic::set_hook(Box::new(output::panicked));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
@@ -90,7 +87,7 @@ impl Command {
             Self::User(command) => command.run(config).await,
             Self::Team(command) => command.run(config).await,
             Self::Token(command) => command.run(config).await,
-            Self::Config(command) => command.run(config),
+            Self::Config(command) => command.run(config).await,
             Self::Backends(command) => command.run(),
         }
     }

@@ -13,12 +13,12 @@ const EXAMPLES: &str = "\
 Examples:
   mosaic serve                          on 127.0.0.1:7420, with the data in ./mosaic-data
   mosaic serve --listen 127.0.0.1:8080
-  mosaic serve --config team.json";
+  mosaic serve --config team.json
+
+The first start makes an admin and shows the admin's token once: on a terminal, otherwise in ./mosaic-admin.token.
+Ctrl-C lets requests that are under way finish; a second one does not.";
 
 /// Run the gateway, until it is told to stop
-///
-/// On the first start it makes an admin and shows the admin's token once: on a terminal here, otherwise in ./mosaic-admin.token.
-/// Ctrl-C lets requests that are under way finish; a second one does not.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Serve {

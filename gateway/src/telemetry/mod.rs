@@ -58,6 +58,6 @@ pub fn metrics() -> Result<PrometheusHandle> {
 fn install() -> Result<PrometheusHandle, BuildError> {
     let recorder = PrometheusBuilder::new().set_buckets(LATENCY_BUCKETS)?.build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).map_err(|error| BuildError::FailedToSetGlobalRecorder(error.to_string().into()))?;
+    metrics::set_global_recorder(recorder)?;
     Ok(handle)
 }

@@ -149,7 +149,7 @@ fn count(report: &mut Report, batch: Parsed, loaded: Vec<Loaded>) {
 fn broken(error: io::Error, line: u64) -> Error {
     let (kind, message) = match error.kind() {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-            (ErrorKind::Invalid, "the gzip stream is damaged or ends early")
+            (ErrorKind::Invalid, "the gzip stream ends early or is damaged")
         }
         _ => (ErrorKind::Unavailable, "the input cannot be read"),
     };

@@ -51,7 +51,7 @@ impl<R: AsyncBufRead + Unpin> Chunks<R> {
         while chunk.lines.len() < CHUNK_LINES && chunk.bytes.len() < CHUNK_BYTES {
             let start = chunk.bytes.len();
             match read_line(&mut self.input, &mut chunk.bytes).await {
-                Ok(Some(fits)) => chunk.lines.push(fits.then(|| start..chunk.bytes.len())),
+                Ok(Some(fits)) => chunk.lines.push(fits.then_some(start..chunk.bytes.len())),
                 Ok(None) => break,
                 Err(error) if chunk.lines.is_empty() => return Err(error),
                 Err(error) => {

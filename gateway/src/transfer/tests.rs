@@ -151,7 +151,7 @@ async fn take_broken(broken: &[u8], whole: &[u8]) -> (u64, u64) {
     let storage = open();
     let error = import(Arc::clone(&storage), broken, |_| {}).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().starts_with("the gzip stream is damaged or ends early (line="), "{error}");
+    assert!(error.to_string().starts_with("the gzip stream ends early or is damaged (line="), "{error}");
     let kept = give(&storage, Tokens::Omit).await.lines().count() as u64;
     assert_eq!(take(&storage, whole).await.total, counts(5_001 - kept, kept, 0));
     (kept, error.get("line").unwrap().parse().unwrap())

@@ -50,7 +50,8 @@ impl Env {
             same_answer(&update, id, &update_of_absent, absent);
             for revision in [None, Some(record.revision()), Some(99)] {
                 let delete = refused(self.change(*scope, Change::Delete { kind, id, revision }).await, ErrorKind::NotFound);
-                let delete_of_absent = refused(self.change(*scope, Change::Delete { kind, id: absent, revision }).await, ErrorKind::NotFound);
+                let delete_of_absent =
+                    refused(self.change(*scope, Change::Delete { kind, id: absent, revision }).await, ErrorKind::NotFound);
                 same_answer(&delete, id, &delete_of_absent, absent);
             }
         }

@@ -17,7 +17,8 @@ pub async fn personal_content_is_seen_by_its_owner_alone(env: &Env) {
 pub async fn team_content_is_seen_by_its_members(env: &Env) {
     let crew = env.crew().await;
     for record in env.content(&crew.member, Some(&crew.team)).await {
-        let members = [as_user(&crew.member), as_user(&crew.colleague), as_user(&crew.lead), Scope::Admin(crew.colleague.id), Scope::System];
+        let members =
+            [as_user(&crew.member), as_user(&crew.colleague), as_user(&crew.lead), Scope::Admin(crew.colleague.id), Scope::System];
         env.assert_seen(&record, &members).await;
         env.assert_unseen(&record, &[as_user(&crew.outsider), as_user(&crew.removed), as_admin(&crew.admin), as_user(&crew.admin)]).await;
     }
@@ -97,7 +98,8 @@ pub async fn content_needs_its_owner_and_its_team(env: &Env) {
 pub async fn members_change_each_others_content(env: &Env) {
     let crew = env.crew().await;
     for mut record in env.content(&crew.member, Some(&crew.team)).await {
-        for scope in [as_user(&crew.colleague), as_user(&crew.lead), as_user(&crew.member), Scope::Admin(crew.colleague.id), Scope::System] {
+        for scope in [as_user(&crew.colleague), as_user(&crew.lead), as_user(&crew.member), Scope::Admin(crew.colleague.id), Scope::System]
+        {
             record = env.update(scope, renamed(&record, &format!("By {scope:?}"))).await.unwrap();
             assert_eq!(env.get(as_user(&crew.member), record.kind(), record.id()).await.as_ref(), Some(&record));
         }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mosaic_core::{
-    Applied, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Note, Page, Query, RandomIds, Record, Result,
-    Scope, Storage, Task, TaskStatus, Team, Timestamp, Token, TokenHash, TokenScope, User, UserRole, VectorIndex,
+    Applied, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Note, Page, Query, RandomIds, Record,
+    Result, Scope, Storage, Task, TaskStatus, Team, Timestamp, Token, TokenHash, TokenScope, User, UserRole, VectorIndex,
 };
 
 use super::TestClock;

@@ -71,7 +71,8 @@ impl Suite {
     fn env(&self) -> &Env {
         let open = self.open;
         // Opened on a thread of the runtime, since a child process may be tied to the life of the thread that started it.
-        let opened = self.env.get_or_init(|| RUNTIME.block_on(RUNTIME.spawn(Env::open(open))).unwrap().map_err(|error| format!("{error:?}")));
+        let opened =
+            self.env.get_or_init(|| RUNTIME.block_on(RUNTIME.spawn(Env::open(open))).unwrap().map_err(|error| format!("{error:?}")));
         match opened {
             Ok(env) => env,
             Err(error) => panic!("{} does not open: {error}", self.name),

@@ -3,6 +3,10 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a test fails by panicking, and says what it measured")]
 
 mod cancel;
+mod commands;
 mod crash;
+mod docs;
 mod harness;
+mod refusals;
+mod requests;
 mod stop;

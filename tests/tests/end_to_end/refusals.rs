@@ -45,7 +45,7 @@ async fn starts_after_all(place: &Place) {
 async fn a_second_gateway_on_the_same_data() {
     let gateway = Gateway::start().await;
     let second = Place::new().with_data_dir(&gateway.place.data_dir());
-    let (pid, url) = (format!("pid={}", gateway.pid()), format!("http://{}", gateway.place.address()));
+    let (pid, url) = (format!("pid={}", gateway.pid()), gateway.url());
     // The engine writes in the background; what a second start could harm is what it finds first.
     let root = second.path("");
     let before = Snapshot::of(&root);

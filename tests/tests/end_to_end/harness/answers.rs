@@ -6,52 +6,52 @@ use serde_json::Value;
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// What was asked, for failures.
-    pub request: String,
+    pub(crate) request: String,
     /// The status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The headers.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The whole body.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
     /// The same answer, whose status must be `status`.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.request, self.text());
         self
     }
 
     /// The body as JSON.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{}: {error}: {}", self.request, self.text()))
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// A header; it must be there.
     #[track_caller]
-    pub fn header(&self, name: &str) -> String {
+    pub(crate) fn header(&self, name: &str) -> String {
         let value = self.headers.get(name).unwrap_or_else(|| panic!("{}: no header {name}: {:?}", self.request, self.headers));
         value.to_str().expect("headers are text").to_owned()
     }
 
     /// The items of a list.
     #[track_caller]
-    pub fn items(&self) -> Vec<Value> {
+    pub(crate) fn items(&self) -> Vec<Value> {
         self.json()["items"].as_array().cloned().unwrap_or_else(|| panic!("{}: no items: {}", self.request, self.text()))
     }
 
     /// A problem document (RFC 9457) with this status and code; every one has the same shape, and shows nothing of the inside.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.request, self.text());
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.request);
         let problem = self.json();
@@ -71,7 +71,7 @@ impl Answer {
 
     /// A problem that names something, and says what to do about it.
     #[track_caller]
-    pub fn refusal(&self, status: u16, code: &str, names: &str) {
+    pub(crate) fn refusal(&self, status: u16, code: &str, names: &str) {
         let problem = self.problem(status, code);
         let detail = problem["detail"].as_str().unwrap_or_default();
         assert!(detail.contains(names), "{}: {detail:?} does not name {names:?}", self.request);

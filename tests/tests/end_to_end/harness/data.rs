@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use super::Random;
 
 /// A data set as JSON Lines, in dependency order.
-pub struct DataSet {
+pub(crate) struct DataSet {
     /// One record each.
-    pub records: Vec<Value>,
+    pub(crate) records: Vec<Value>,
 }
 
 impl DataSet {
     /// Some hundred records of every kind but tokens.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::seeded(seed);
         let mut records = Vec::new();
         let users: Vec<_> = (0..20).map(|_| random.id()).collect();
         let teams: Vec<_> = (0..5).map(|_| random.id()).collect();
         for (n, id) in users.iter().enumerate() {
             let mut user = json!({ "kind": "user", "id": id, "login": format!("user-{seed}-{n}"), "name": format!("Üser {n} 😀"), "created_at": time(n) });
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 user["email"] = format!("user{n}@example.org").into();
             }
             records.push(user);
@@ -42,7 +42,7 @@ impl DataSet {
             let owner = &users[n % users.len()];
             let body = "line\n\"quoted\" \\ \u{7f} \u{2028} é 日本語 \u{1f600}\n".repeat(n);
             let mut note = json!({ "kind": "note", "id": random.id(), "owner_id": owner, "title": format!("note {n}"), "body": body, "created_at": time(n) });
-            if n % 4 == 0 {
+            if n.is_multiple_of(4) {
                 note["team_id"] = teams[n % users.len() % teams.len()].clone().into();
             }
             records.push(note);
@@ -51,7 +51,7 @@ impl DataSet {
     }
 
     /// One record a line.
-    pub fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         self.records.iter().fold(String::new(), |mut text, record| {
             let _ = writeln!(text, "{record}");
             text
@@ -59,7 +59,7 @@ impl DataSet {
     }
 
     /// How many records there are of each kind.
-    pub fn counts(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         kinds_of(&self.lines())
     }
 }
@@ -67,11 +67,12 @@ impl DataSet {
 fn task(random: &mut Random, n: usize, users: &[String], teams: &[String]) -> Value {
     let owner = n % users.len();
     let status = ["open", "in_progress", "blocked", "done", "cancelled"][n % 5];
+    let tags = &["α", "b c", "\u{301}"][..n % 4];
     let mut task = json!({
         "kind": "task", "id": random.id(), "owner_id": users[owner], "title": format!("task {n}: {}", "x".repeat(n)), "body": "", "status": status,
-        "priority": n % 5, "tags": ["α", "b c", "\u{301}"][..n % 4], "created_at": time(n),
+        "priority": n % 5, "tags": tags, "created_at": time(n),
     });
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         task["team_id"] = teams[owner % teams.len()].clone().into();
         task["assignee_id"] = users[owner].clone().into();
         task["due_at"] = "2031-12-31T23:59:59.999999Z".into();
@@ -86,7 +87,7 @@ fn time(n: usize) -> String {
 }
 
 /// How many lines there are of each kind; every line must be a record.
-pub fn kinds_of(lines: &str) -> BTreeMap<String, usize> {
+pub(crate) fn kinds_of(lines: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for line in lines.lines() {
         let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));

@@ -9,11 +9,11 @@ use std::process::Command;
 
 /// Everything a directory holds: each path with its size, time of change, mode and content.
 #[derive(PartialEq, Eq)]
-pub struct Snapshot(BTreeMap<PathBuf, String>);
+pub(crate) struct Snapshot(BTreeMap<PathBuf, String>);
 
 impl Snapshot {
     /// Of everything below `root`, itself included.
-    pub fn of(root: &Path) -> Self {
+    pub(crate) fn of(root: &Path) -> Self {
         let mut seen = BTreeMap::new();
         visit(root, &mut seen);
         Self(seen)
@@ -21,7 +21,7 @@ impl Snapshot {
 
     /// Fails, naming the paths, if anything was added, changed or removed since.
     #[track_caller]
-    pub fn assert_unchanged(&self, root: &Path) {
+    pub(crate) fn assert_unchanged(&self, root: &Path) {
         let now = Self::of(root);
         let paths = self.0.keys().chain(now.0.keys());
         let mut changed: Vec<_> = paths.filter(|path| self.0.get(*path) != now.0.get(*path)).collect();
@@ -46,13 +46,13 @@ fn visit(path: &Path, seen: &mut BTreeMap<PathBuf, String>) {
 
 /// A file system of its own, in memory, unmounted when dropped. Mounting takes root: as anyone else the test
 /// fails and says so, since a test that skips itself would prove nothing.
-pub struct Tmpfs {
+pub(crate) struct Tmpfs {
     dir: tempfile::TempDir,
 }
 
 impl Tmpfs {
     /// Mounts one with room for `megabytes`.
-    pub fn new(megabytes: u32) -> Self {
+    pub(crate) fn new(megabytes: u32) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "mosaic-test"]).arg(dir.path()).output();
         let mounted = mounted.expect("mount runs");
@@ -65,18 +65,18 @@ impl Tmpfs {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
     /// From now on nothing can be written to it.
-    pub fn make_read_only(&self) {
+    pub(crate) fn make_read_only(&self) {
         let done = Command::new("mount").args(["-o", "remount,ro"]).arg(self.path()).status().expect("mount runs");
         assert!(done.success(), "the disk cannot be made read-only");
     }
 
     /// Takes up all of the room that is left, until [`Self::free_up`].
-    pub fn fill_up(&self) {
+    pub(crate) fn fill_up(&self) {
         let mut file = fs::File::create(self.filler()).expect("a file to fill the disk with");
         for block in [1 << 20, 4096, 1] {
             while std::io::Write::write_all(&mut file, &vec![b'x'; block]).is_ok() {}
@@ -84,7 +84,7 @@ impl Tmpfs {
     }
 
     /// Gives the room back.
-    pub fn free_up(&self) {
+    pub(crate) fn free_up(&self) {
         fs::remove_file(self.filler()).expect("the filler is there");
     }
 

@@ -11,36 +11,36 @@ use tokio::sync::Mutex;
 use super::{Client, PATIENCE, Place, Signal, engine_of, eventually, signal};
 
 /// One gateway. Killed when dropped; its log is shown when the test that holds it fails.
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// Where it runs.
-    pub place: Place,
+    pub(crate) place: Place,
     child: std::sync::Mutex<Child>,
     log: String,
 }
 
 /// A user, and a client that acts for them.
-pub struct Person {
+pub(crate) struct Person {
     /// The user's id.
-    pub id: String,
+    pub(crate) id: String,
     /// A client with a token of scopes `read` and `write`.
-    pub client: Client,
+    pub(crate) client: Client,
 }
 
 impl Gateway {
     /// Starts one in a place of its own and waits until it is ready.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_in(&Place::new()).await
     }
 
     /// Starts one and waits until it is ready.
-    pub async fn start_in(place: &Place) -> Self {
+    pub(crate) async fn start_in(place: &Place) -> Self {
         let gateway = Self::spawn(place);
         gateway.ready().await;
         gateway
     }
 
     /// Starts one without waiting.
-    pub fn spawn(place: &Place) -> Self {
+    pub(crate) fn spawn(place: &Place) -> Self {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let log = format!("gateway-{}.log", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let stderr = File::create(place.path(&log)).expect("a log can be written");
@@ -50,7 +50,7 @@ impl Gateway {
     }
 
     /// Waits until it says that it is ready; answers how long that took.
-    pub async fn ready(&self) -> Duration {
+    pub(crate) async fn ready(&self) -> Duration {
         let begun = Instant::now();
         let client = self.anonymous();
         eventually("the gateway is ready", PATIENCE, || async {
@@ -63,55 +63,60 @@ impl Gateway {
     }
 
     /// Its process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child().id()
     }
 
     /// The process of its engine.
-    pub async fn engine(&self) -> u32 {
+    pub(crate) async fn engine(&self) -> u32 {
         eventually("the gateway has an engine", PATIENCE, || async { engine_of(self.pid()) }).await
     }
 
     /// How it ended, once it has.
-    pub fn exit_status(&self) -> Option<ExitStatus> {
+    pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
         self.child().try_wait().expect("a child can be looked at")
     }
 
     /// Waits for its end; answers the exit code, `None` for an end by signal.
-    pub async fn ended(&self) -> Option<i32> {
+    pub(crate) async fn ended(&self) -> Option<i32> {
         eventually("the gateway ends", PATIENCE, || async { self.exit_status() }).await.code()
     }
 
     /// Ends it as the machine's last breath would, and waits until it is gone.
-    pub async fn kill(&self) {
+    pub(crate) async fn kill(&self) {
         signal(self.pid(), Signal::KILL);
         self.ended().await;
     }
 
     /// Ends it as an operator would, and waits until it is gone.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         signal(self.pid(), Signal::TERM);
         assert_eq!(self.ended().await, Some(0), "a graceful stop:\n{}", self.log());
     }
 
     /// What it has logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&self.place.read(&self.log)).into_owned()
     }
 
+    /// Its URL, as an operator would give it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.place.address())
+    }
+
     /// A client without a token.
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         Client::anonymous(self.place.address())
     }
 
     /// A client with the first admin's token.
-    pub fn admin(&self) -> Client {
+    pub(crate) fn admin(&self) -> Client {
         let token = String::from_utf8(self.place.read("mosaic-admin.token")).expect("a token is text");
         self.anonymous().with_token(token.trim())
     }
 
     /// A new user with this login, and their client.
-    pub async fn person(&self, login: &str) -> Person {
+    pub(crate) async fn person(&self, login: &str) -> Person {
         let user = self.admin().create("users", json!({ "login": login, "name": login })).await;
         let id = user["id"].as_str().expect("a user has an id").to_owned();
         let client = self.token(&id, &["read", "write"]).await;
@@ -119,7 +124,7 @@ impl Gateway {
     }
 
     /// A client with a new token of these scopes.
-    pub async fn token(&self, user_id: &str, scopes: &[&str]) -> Client {
+    pub(crate) async fn token(&self, user_id: &str, scopes: &[&str]) -> Client {
         let token = self.admin().create("tokens", json!({ "user_id": user_id, "name": "test", "scopes": scopes })).await;
         self.anonymous().with_token(token["secret"].as_str().expect("a new token shows its secret"))
     }
@@ -142,7 +147,7 @@ impl Drop for Gateway {
 }
 
 /// One gateway for all tests that leave it as they found it, each with users of its own. It lives as long as a test holds it.
-pub async fn shared() -> Arc<Gateway> {
+pub(crate) async fn shared() -> Arc<Gateway> {
     static SHARED: Mutex<Weak<Gateway>> = Mutex::const_new(Weak::new());
     let mut shared = SHARED.lock().await;
     if let Some(gateway) = shared.upgrade() {

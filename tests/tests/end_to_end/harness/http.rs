@@ -14,34 +14,34 @@ use super::{Answer, PATIENCE};
 
 /// A client with one token, or none.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     token: Option<String>,
 }
 
 impl Client {
     /// A client without a token.
-    pub fn anonymous(address: SocketAddr) -> Self {
+    pub(crate) fn anonymous(address: SocketAddr) -> Self {
         Self { address, token: None }
     }
 
     /// The same client with another token.
-    pub fn with_token(&self, token: impl Into<String>) -> Self {
+    pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
         Self { address: self.address, token: Some(token.into()) }
     }
 
     /// The token's secret.
-    pub fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         self.token.as_deref().expect("this client has a token")
     }
 
     /// Where it connects to.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Asks for something and reads the whole answer; an error when the connection breaks.
-    pub async fn try_request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> io::Result<Answer> {
+    pub(crate) async fn try_request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> io::Result<Answer> {
         let mut request = Request::builder().method(&method).uri(path).header("host", self.address.to_string()).header("connection", "close");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -63,38 +63,38 @@ impl Client {
     }
 
     /// Asks for something; the connection must hold.
-    pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
         let asked = format!("{method} {path}");
         self.try_request(method, path, headers, body).await.unwrap_or_else(|error| panic!("{asked}: {error:?}"))
     }
 
     /// Reads.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, &[], "").await
     }
 
     /// Makes a record.
-    pub async fn post(&self, path: &str, record: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, record: &Value) -> Answer {
         self.request(Method::POST, path, JSON, record.to_string()).await
     }
 
     /// Changes a record.
-    pub async fn patch(&self, path: &str, patch: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, patch: &Value) -> Answer {
         self.request(Method::PATCH, path, JSON, patch.to_string()).await
     }
 
     /// Removes a record.
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.request(Method::DELETE, path, &[], "").await
     }
 
     /// Makes a record that must be taken; answers it.
     #[track_caller]
-    pub fn create(&self, plural: &str, record: Value) -> impl Future<Output = Value> {
+    pub(crate) fn create(&self, plural: &str, record: Value) -> impl Future<Output = Value> {
         let path = format!("/api/v1/{plural}");
         async move { self.post(&path, &record).await.expect(201).json() }
     }
 }
 
 /// The header of a request with a JSON body.
-pub const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+pub(crate) const JSON: &[(&str, &str)] = &[("content-type", "application/json")];

@@ -10,24 +10,24 @@ mod place;
 mod processes;
 mod random;
 
-pub use answers::Answer;
-pub use data::{DataSet, kinds_of};
-pub use disk::{Snapshot, Tmpfs};
-pub use gateway::{Gateway, Person, shared};
-pub use http::{Client, JSON};
-pub use place::{Outcome, Place};
-pub use processes::{alive, children, engine_of, signal};
-pub use random::Random;
-pub use rustix::process::Signal;
+pub(crate) use answers::Answer;
+pub(crate) use data::{DataSet, kinds_of};
+pub(crate) use disk::{Snapshot, Tmpfs};
+pub(crate) use gateway::{Gateway, shared};
+pub(crate) use http::{Client, JSON};
+pub(crate) use place::{Outcome, Place};
+pub(crate) use processes::{alive, engine_of, signal};
+pub(crate) use random::Random;
+pub(crate) use rustix::process::Signal;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails instead of hanging: generous, since machines that run tests are busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` answers something, looking every 10 ms.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, patience: Duration, mut condition: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, patience: Duration, mut condition: impl FnMut() -> F) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = condition().await {

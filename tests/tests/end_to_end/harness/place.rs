@@ -13,7 +13,7 @@ use super::PATIENCE;
 
 /// An empty directory, an address to listen on, and an environment without anything of the machine's.
 #[derive(Clone)]
-pub struct Place {
+pub(crate) struct Place {
     dir: Arc<TempDir>,
     address: SocketAddr,
     env: Vec<(String, String)>,
@@ -21,41 +21,41 @@ pub struct Place {
 
 impl Place {
     /// A new one. Nothing in it but what the test puts there.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("mosaic-test-").tempdir().expect("a temporary directory");
         Self { dir: Arc::new(dir), address: free_address(), env: Vec::new() }
     }
 
     /// The same place, with one more environment variable.
     #[must_use]
-    pub fn with_env(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn with_env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
     /// The same place, whose data is kept in `dir`.
     #[must_use]
-    pub fn with_data_dir(self, dir: &Path) -> Self {
+    pub(crate) fn with_data_dir(self, dir: &Path) -> Self {
         self.with_env("MOSAIC_LOCAL__DATA_DIR", dir.to_str().expect("paths of tests are UTF-8"))
     }
 
     /// Where the gateway of this place listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// A path in it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Where the data is, unless [`Self::with_data_dir`] says otherwise.
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.path("mosaic-data")
     }
 
     /// Writes a file.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).expect("a test's file can be written");
         path
@@ -63,12 +63,12 @@ impl Place {
 
     /// Reads a file.
     #[track_caller]
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// The binary under test, to be started here. A fault in it would show its backtrace.
-    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mosaic"));
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.dir.path());
@@ -78,12 +78,12 @@ impl Place {
     }
 
     /// Runs a command to its end.
-    pub async fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Outcome {
         self.run_with_input(arguments, b"").await
     }
 
     /// Runs a command to its end, giving it something to read.
-    pub async fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+    pub(crate) async fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
         let mut command = tokio::process::Command::from(self.command(arguments));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the binary under test starts");
@@ -107,21 +107,21 @@ impl Place {
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Its arguments, for failures.
-    pub command: String,
+    pub(crate) command: String,
     /// The exit code; `None` when a signal ended it.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// What it answered.
-    pub stdout: Vec<u8>,
+    pub(crate) stdout: Vec<u8>,
     /// What it said besides.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// The same outcome, whose exit code must be `code`. None of them is a crash.
     #[track_caller]
-    pub fn exit(self, code: i32) -> Self {
+    pub(crate) fn exit(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "mosaic {}\n{}\n{}", self.command, self.text(), self.stderr);
         for trace in ["panicked", "backtrace", "RUST_BACKTRACE", "caused by"] {
             assert!(!self.stderr.contains(trace), "mosaic {}: {trace:?} in {}", self.command, self.stderr);
@@ -131,7 +131,7 @@ impl Outcome {
 
     /// It failed with exit code 1 and one line that holds all of `names`.
     #[track_caller]
-    pub fn fails_with(self, names: &[&str]) -> Self {
+    pub(crate) fn fails_with(self, names: &[&str]) -> Self {
         let outcome = self.exit(1);
         let said: Vec<_> = outcome.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
         assert_eq!(said.len(), 1, "mosaic {}: not one line:\n{}", outcome.command, outcome.stderr);
@@ -142,7 +142,7 @@ impl Outcome {
     }
 
     /// Its answer as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }

@@ -1,0 +1,143 @@
+//! What a kind says of its table: its columns, who sees what, and the rules of writing, as conditions in SQL. Reading and writing
+//! are written once, for any table, in `read`, `list`, `change` and `load`. What must not come in: one kind's knowledge.
+//!
+//! Conditions speak of three things: `kept`, the stored row; `given`, the record that is to be written; and the scope, as
+//! [`Statement::of`](crate::statement::Statement::of) binds it (`$1` the user who asks, `$2` whether all accounts are open).
+//! They are part of the statement that reads or writes. Only when it did nothing are they asked one by one, for the reason.
+
+use mosaic_core::{Entity, Error, ErrorKind, Id, Kind, Record, Result};
+use sqlx::postgres::PgRow;
+
+/// A kind's table.
+pub(crate) trait Table: Entity + Into<Record> {
+    /// The table.
+    const NAME: &'static str;
+    /// Its columns as they are selected, of `kept`; the body last.
+    const COLUMNS: &'static str;
+    /// [`Self::COLUMNS`] without the body.
+    const LEAN: &'static str;
+    /// [`Self::LEAN`], of the table itself.
+    const QUALIFIED: &'static str;
+    /// Its columns as an INSERT names them.
+    const NAMES: &'static str;
+    /// Its columns, of `given`.
+    const GIVEN: &'static str;
+    /// The columns of `given` with their types.
+    const TYPES: &'static str;
+    /// What an update sets.
+    const CHANGES: &'static str;
+    /// Whether it has a body.
+    const BODY: bool;
+
+    /// The column that says which space a row lives in.
+    const SPACE: &'static str;
+    /// A query for the spaces (`space_id`, none twice) whose rows the user `$1` sees.
+    const SPACES: &'static str;
+    /// Whether the user `$1` sees the row `kept`: whether its space is among [`Self::SPACES`], asked of one row.
+    const SEES: &'static str;
+
+    /// What a user must be to make the record `given`.
+    const MAY_CREATE: &'static [Rule<Self>];
+    /// What a user must be to change the row `kept`, which they see.
+    const MAY_UPDATE: Right = Right { holds: "true", otherwise: "" };
+    /// What a user must be to make of `kept`, which they may change, the record `given`.
+    const MAY_BECOME: &'static [Rule<Self>] = &[];
+    /// What a user must be to remove the row `kept`, which they see.
+    const MAY_DELETE: Right = Self::MAY_UPDATE;
+
+    /// What must hold of a new record, whoever makes it; [`Self::RULES`] besides.
+    const NEW: &'static [Rule<Self>] = &[];
+    /// What must stay as it is, whoever changes it.
+    const FIXED: &'static [Rule<Self>] = &[];
+    /// What must hold of every record that is written, whoever writes it.
+    const RULES: &'static [Rule<Self>] = &[];
+    /// What no two records may have in common.
+    const UNIQUE: Option<Unique<Self>> = None;
+
+    /// A statement that must run before rows are added, in the same transaction.
+    const BEFORE_INSERT: Option<&'static str> = None;
+    /// Whose content keeps a row of this table from being removed.
+    const HOLDS: Option<Holder> = None;
+    /// For content: counts what a user owns, or what lives in a team. Ends where the id is to follow.
+    const COUNT: Option<fn(Holder) -> &'static str> = None;
+    /// Takes back what was assigned to the user `$4`, everywhere or in the team `$5`, at the time `$3`.
+    const TAKE_BACK: Option<&'static str> = None;
+
+    /// Reads a row whose columns begin at `first`.
+    fn decode(row: &PgRow, first: usize) -> sqlx::Result<Self>;
+
+    /// Whose assignments end with this record, and in which team; in all of them, when there is none.
+    fn releases(&self) -> Option<(Id, Option<Id>)> {
+        None
+    }
+
+    /// Whether a stored record is exactly what was given.
+    fn is_same(&self, given: &Self) -> bool {
+        self == given
+    }
+
+    /// The condition under which a scope needs no right: content is open to the system alone, accounts also to admins.
+    const OPEN: &'static str = if Self::CONTENT { "$1::uuid IS NULL" } else { "$2::boolean" };
+}
+
+/// A condition on writing, and the refusal where it does not hold.
+pub(crate) struct Rule<T> {
+    /// The condition. Null is as good as false.
+    pub(crate) holds: &'static str,
+    /// The refusal of a record.
+    pub(crate) otherwise: fn(&T) -> Error,
+}
+
+/// A condition on who may write.
+pub(crate) struct Right {
+    /// The condition, on `kept` and the scope.
+    pub(crate) holds: &'static str,
+    /// Who may, and nobody else.
+    pub(crate) otherwise: &'static str,
+}
+
+/// What each record has to itself.
+pub(crate) struct Unique<T> {
+    /// The condition on `given` and `other`, another row of the table, under which they have it in common.
+    pub(crate) same: &'static str,
+    /// The field that is named in a refusal.
+    pub(crate) field: &'static str,
+    /// Its value, unless that is a secret.
+    pub(crate) value: fn(&T) -> Option<String>,
+}
+
+/// What content belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A user owns it.
+    Owner,
+    /// It lives in a team.
+    Team,
+}
+
+/// The refusal of what only others may do.
+pub(crate) fn forbidden(rule: &'static str, kind: Kind, id: Id) -> Error {
+    Error::new(ErrorKind::Forbidden, rule).with("kind", kind).with("id", id)
+}
+
+/// The refusal of a reference to a record that is not there.
+pub(crate) fn missing(kind: Kind, id: Id) -> Error {
+    Error::invalid(format!("refers to a {kind} that does not exist")).with(kind.singular(), id)
+}
+
+/// The refusal of an id that another record has.
+pub(crate) fn taken(kind: Kind, id: Id) -> Error {
+    Error::new(ErrorKind::Conflict, format!("another {kind} has this id"))
+        .with("id", id)
+        .hint("choose another id, or update the record that has it")
+}
+
+/// The refusal of a change to what cannot be changed.
+pub(crate) fn fixed(field: &'static str, id: Id) -> Error {
+    Error::invalid(format!("{field} cannot be changed")).with("field", field).with("id", id).hint("remove the record and make another")
+}
+
+/// Reads a row of a table.
+pub(crate) fn decode<T: Table>(row: &PgRow) -> Result<T> {
+    T::decode(row, 0).map_err(crate::error::from_sqlx)
+}

@@ -1,0 +1,165 @@
+//! `mosaic export`
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::ExitCode;
+
+use async_compression::tokio::write::GzipEncoder;
+use bytes::Bytes;
+use clap::Args;
+use futures::{Stream, TryStreamExt as _};
+use indicatif::{HumanBytes, HumanCount};
+use mosaic_core::{Error, ErrorKind, Result, Tokens};
+use tempfile::NamedTempFile;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+
+use super::connect::Connect;
+use super::interrupt::interruptible;
+use super::offline::with_storage;
+use super::output;
+use super::progress::Progress;
+use crate::transfer;
+
+const EXAMPLES: &str = "\
+Examples:
+  mosaic export backup.jsonl.gz
+  mosaic export backup.jsonl.gz --with-tokens --force --url http://127.0.0.1:7420
+  mosaic export - | jq -r 'select(.kind == \"task\") | .title'
+
+The file is readable by its owner alone, and appears when it is whole. The same records give the same lines, byte for byte.
+Without --url, the gateway of this data must be stopped.";
+
+/// Write all records as JSON Lines, in an order in which they can be imported again
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Export {
+    /// The file, gzip if its name ends in .gz; or - for standard output
+    file: PathBuf,
+    /// Export tokens too, with the hashes of their secrets: with those, they work where they are imported
+    #[arg(long)]
+    with_tokens: bool,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+impl Export {
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
+        let client = self.connect.client()?;
+        let tokens = if self.with_tokens { Tokens::WithHashes } else { Tokens::Omit };
+        let destination = Destination::open(&self.file, self.force)?;
+        let progress = Progress::new(None);
+        let done = match client {
+            Some(client) => interruptible(async { destination.write(client.export(tokens).await?, &progress).await }).await,
+            None => with_storage(config, "export", |storage| destination.write(transfer::export(storage, tokens), &progress)).await,
+        };
+        progress.finish();
+        let Written { records, bytes } = done?;
+        if self.file != Path::new("-") {
+            output::line(&format!("{} records, {} of JSON Lines, in {}", HumanCount(records), HumanBytes(bytes), self.file.display()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What was written, before it was packed.
+#[derive(Default)]
+struct Written {
+    records: u64,
+    bytes: u64,
+}
+
+/// Where an export goes.
+enum Destination {
+    Stdout,
+    /// A file that is written beside its place and put there when it is whole. Dropped before, it leaves nothing behind.
+    File { path: PathBuf, draft: NamedTempFile, replace: bool },
+}
+
+impl Destination {
+    fn open(path: &Path, replace: bool) -> Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let path = match path.metadata() {
+            Ok(there) if !there.is_file() => {
+                return Err(Error::invalid("this is no regular file").with("file", path.display()).hint("give a file, or - for standard output"));
+            }
+            Ok(_) if !replace => return Err(taken(path)),
+            // The file behind a link is replaced, not the link.
+            Ok(_) => path.canonicalize().map_err(|error| unwritable(path, error))?,
+            Err(_) => path.to_owned(),
+        };
+        let draft = tempfile::Builder::new().prefix(".mosaic-export-").tempfile_in(directory(&path)).map_err(|error| unwritable(&path, error))?;
+        Ok(Self::File { path, draft, replace })
+    }
+
+    async fn write(self, export: impl Stream<Item = Result<Bytes>>, progress: &Progress) -> Result<Written> {
+        match self {
+            Self::Stdout => pump(export, &mut tokio::io::stdout(), output::unwritable, progress).await,
+            Self::File { path, draft, replace } => {
+                let failed = |error| unwritable(&path, error);
+                let mut file = tokio::fs::File::from_std(draft.as_file().try_clone().map_err(failed)?);
+                let written = if path.extension().is_some_and(|extension| extension == "gz") {
+                    pump(export, &mut GzipEncoder::new(&mut file), failed, progress).await?
+                } else {
+                    pump(export, &mut file, failed, progress).await?
+                };
+                file.sync_all().await.map_err(failed)?;
+                tokio::task::spawn_blocking(move || put_in_place(draft, &path, replace))
+                    .await
+                    .map_err(|error| Error::new(ErrorKind::Internal, "the file was not put in its place").source(error))??;
+                Ok(written)
+            }
+        }
+    }
+}
+
+/// Passes an export on to its end.
+async fn pump(
+    export: impl Stream<Item = Result<Bytes>>,
+    output: &mut (impl AsyncWrite + Unpin),
+    failed: impl Fn(io::Error) -> Error,
+    progress: &Progress,
+) -> Result<Written> {
+    let mut export = pin!(export);
+    let mut written = Written::default();
+    while let Some(piece) = export.try_next().await? {
+        output.write_all(&piece).await.map_err(&failed)?;
+        written.bytes += piece.len() as u64;
+        written.records += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+        progress.records(written.records);
+        progress.advance(piece.len());
+    }
+    output.shutdown().await.map_err(&failed)?;
+    Ok(written)
+}
+
+fn put_in_place(draft: NamedTempFile, path: &Path, replace: bool) -> Result<()> {
+    let placed = if replace { draft.persist(path) } else { draft.persist_noclobber(path) };
+    placed.map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => taken(path),
+        _ => unwritable(path, error.error),
+    })?;
+    // The name is on disk when the directory is.
+    std::fs::File::open(directory(path)).and_then(|directory| directory.sync_all()).map_err(|error| unwritable(path, error))
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn taken(path: &Path) -> Error {
+    Error::new(ErrorKind::Conflict, "the file is there already").with("file", path.display()).hint("give another name, or --force to replace it")
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    let (kind, message) = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Full, "no space left for the export"),
+        _ => (ErrorKind::Unavailable, "the export cannot be written"),
+    };
+    Error::new(kind, message).with("file", path.display()).with("reason", &error).hint("give a file in another directory").source(error)
+}

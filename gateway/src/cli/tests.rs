@@ -1,0 +1,66 @@
+//! What the command line takes and refuses.
+
+use clap::CommandFactory as _;
+
+use super::*;
+
+fn refused(arguments: &[&str]) -> String {
+    let error = Cli::try_parse_from([&["mosaic"], arguments].concat()).map(|_| ()).unwrap_err();
+    assert_eq!(error.exit_code(), 2, "{error}");
+    error.to_string()
+}
+
+fn taken(arguments: &[&str]) {
+    if let Err(error) = Cli::try_parse_from([&["mosaic"], arguments].concat()) {
+        unreachable!("{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn the_definitions_hold_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_says_what_it_does() {
+    fn check(command: &clap::Command) {
+        assert!(command.get_about().is_some(), "{} has no description", command.get_name());
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "{} of {} has no description", argument.get_id(), command.get_name());
+        }
+        command.get_subcommands().for_each(check);
+    }
+    check(&Cli::command());
+}
+
+#[test]
+fn commands_are_taken_as_documented() {
+    taken(&["serve"]);
+    taken(&["serve", "--listen", "127.0.0.1:8080", "--config", "x.json"]);
+    taken(&["--config", "x.json", "import", "-", "--json"]);
+    taken(&["import", "a.jsonl", "--url", "http://127.0.0.1:7420", "--token-file", "t"]);
+    taken(&["export", "a.jsonl.gz", "--with-tokens", "--force"]);
+    taken(&["user", "--json", "list", "--url", "http://127.0.0.1:7420"]);
+    taken(&["user", "add", "ada", "--name", "Ada", "--email", "ada@example.org", "--role", "admin"]);
+    taken(&["user", "set", "ada", "--no-email", "--name", "Ada L"]);
+    taken(&["team", "member", "add", "ops", "ada", "--role", "owner", "--json"]);
+    taken(&["team", "members", "ops"]);
+    taken(&["token", "create", "--user", "ada", "--name", "laptop", "--scope", "read,write", "--expires", "90d"]);
+    taken(&["token", "revoke", "0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f"]);
+    taken(&["config", "check"]);
+    taken(&["backends", "--json"]);
+}
+
+#[test]
+fn wrong_usage_is_refused_by_name() {
+    assert!(refused(&["import"]).contains("<FILE>"));
+    assert!(refused(&["serve", "--listen", "here"]).contains("--listen"));
+    assert!(refused(&["user", "set", "ada"]).contains("--name"));
+    assert!(refused(&["user", "set", "ada", "--email", "a@b", "--no-email"]).contains("--no-email"));
+    assert!(refused(&["user", "add", "ada", "--role", "owner"]).contains("admin"));
+    assert!(refused(&["team", "set", "ops"]).contains("--slug"));
+    assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--scope", "all"]).contains("operator"));
+    assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--expires", "soon"]).contains("90d"));
+    assert!(refused(&["token", "revoke", "laptop"]).contains("<ID>"));
+    assert!(refused(&["nonsense"]).contains("nonsense"));
+}

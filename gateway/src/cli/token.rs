@@ -1,0 +1,186 @@
+//! `mosaic token`
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
+use mosaic_core::{Clock as _, Error, Id, Record, Result, SystemClock, Timestamp, TokenScope, User};
+use serde_json::{Value, json};
+
+use super::output::{self, Column};
+use super::target::{Common, Target, given};
+
+const EXAMPLES: &str = "\
+Examples:
+  mosaic token create --user ada --name laptop
+  mosaic token create --user ada --name backup --scope operator --expires 90d > backup.token
+  mosaic token list --user ada
+  mosaic token revoke 0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f
+
+Without --url, the gateway of this data must be stopped.";
+
+/// Manage the tokens that clients sign in with
+#[derive(Args)]
+#[command(after_help = EXAMPLES, arg_required_else_help = true)]
+pub(super) struct Token {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List tokens, the newest first; never their secrets
+    List {
+        /// Only those of this user: login or id
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Make a token, and write its secret to standard output: this once and never again
+    Create(Create),
+    /// Revoke a token: it ceases to work at once
+    Revoke {
+        /// The token's id, as in the list
+        id: Id,
+    },
+}
+
+#[derive(Args)]
+struct Create {
+    /// The user it acts for: login or id
+    #[arg(long)]
+    user: String,
+    /// What it is for
+    #[arg(long)]
+    name: String,
+    /// What it may be used for; admin (accounts) and operator (import, export) take a user who is an admin
+    #[arg(
+        long = "scope",
+        value_name = "SCOPE,…",
+        value_delimiter = ',',
+        default_value = "read,write",
+        value_parser = PossibleValuesParser::new(TokenScope::ALL.iter().map(|scope| scope.as_str())),
+    )]
+    scopes: Vec<String>,
+    /// When it ceases to work: in 90d, 12h, 30m, or at a time such as 2027-01-01T00:00:00Z [default: never]
+    #[arg(long, value_name = "WHEN", value_parser = expiry)]
+    expires: Option<Expiry>,
+}
+
+/// When a token ceases to work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Expiry {
+    /// In so many seconds.
+    In(i64),
+    At(Timestamp),
+}
+
+fn expiry(text: &str) -> Result<Expiry> {
+    if let Some((at, unit)) = text.char_indices().last()
+        && let Some(seconds) = [('m', 60), ('h', 3_600), ('d', 86_400), ('w', 604_800)].iter().find(|(name, _)| *name == unit).map(|(_, s)| s)
+        && let Ok(count) = text[..at].parse::<u32>()
+        && count > 0
+    {
+        return Ok(Expiry::In(i64::from(count) * seconds));
+    }
+    text.parse().map(Expiry::At).map_err(|_| Error::invalid("give a span such as 90d, 12h or 30m, or a time such as 2027-01-01T00:00:00Z"))
+}
+
+impl Token {
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
+        let Self { common, command } = self;
+        let json = common.json;
+        common.on_target(config, "token", |target| command.run(target, json)).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Command {
+    async fn run(self, target: Target, json: bool) -> Result<()> {
+        match self {
+            Self::List { user } => list(&target, user.as_deref(), json).await,
+            Self::Create(create) => create.run(&target, json).await,
+            Self::Revoke { id } => {
+                let token: mosaic_core::Token = target.get(id).await.map_err(|error| {
+                    if error.hint_text().is_none() { error.hint("mosaic token list") } else { error }
+                })?;
+                target.remove::<mosaic_core::Token>(id).await?;
+                if json {
+                    return output::json(&json!({ "revoked": Record::from(token) }));
+                }
+                output::line(&format!("revoked token {} ({id})", token.name))
+            }
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, target: &Target, json: bool) -> Result<()> {
+        let user: User = target.find("login", &self.user).await?;
+        let expires_at = self.expires.map(|expiry| match expiry {
+            Expiry::In(seconds) => SystemClock.now().plus_seconds(seconds),
+            Expiry::At(time) => time,
+        });
+        let mut fields = given([
+            ("user_id", Some(user.id.to_string())),
+            ("name", Some(self.name)),
+            ("expires_at", expires_at.map(|time| time.to_string())),
+        ]);
+        fields.insert("scopes".into(), self.scopes.into());
+        let (token, secret) = target.create_token(fields).await?;
+        if json {
+            let mut shown = serde_json::to_value(&token)
+                .map_err(|error| Error::new(mosaic_core::ErrorKind::Internal, "the token cannot be written as JSON").source(error))?;
+            shown["secret"] = Value::from(secret.expose());
+            return output::json(&shown);
+        }
+        output::note(&format!(
+            "token {} for {}{}; this is its secret, shown this once:",
+            token.id(),
+            user.login,
+            expires_at.map(|time| format!(", until {}", output::time(Some(time)))).unwrap_or_default()
+        ));
+        output::line(secret.expose())
+    }
+}
+
+async fn list(target: &Target, user: Option<&str>, json: bool) -> Result<()> {
+    let mut tokens: Vec<mosaic_core::Token> = match user {
+        Some(user) => {
+            let user: User = target.find("login", user).await?;
+            target.list(&[("user_id", &user.id.to_string())]).await?
+        }
+        None => target.list(&[]).await?,
+    };
+    tokens.sort_by_key(|token| std::cmp::Reverse((token.created_at, token.id)));
+    if json {
+        return output::json(&tokens.into_iter().map(Record::from).collect::<Vec<_>>());
+    }
+    let users = target.users().await?;
+    output::table(
+        &["ID", "USER", "NAME", "SCOPES", "EXPIRES", "LAST USED"].map(Column::Text),
+        tokens.into_iter().map(|token| {
+            let login = users.get(&token.user_id).map_or_else(|| token.user_id.to_string(), |user| user.login.clone());
+            let scopes = token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(",");
+            let expires = token.expires_at.map_or_else(|| "never".to_owned(), |time| output::time(Some(time)));
+            vec![token.id.to_string(), login, token.name, scopes, expires, output::time(token.last_used_at)]
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_a_span_or_a_time() {
+        assert_eq!(expiry("90d").unwrap(), Expiry::In(90 * 86_400));
+        assert_eq!(expiry("30m").unwrap(), Expiry::In(1_800));
+        assert_eq!(expiry("2027-01-01T00:00:00Z").unwrap(), Expiry::At("2027-01-01T00:00:00Z".parse().unwrap()));
+        for text in ["", "d", "0d", "-1d", "90", "90x", "1.5h", "99999999999d", "2027-01-01", "é"] {
+            assert!(expiry(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What requests share: the limits, and, from the moment it is open, the data. Until then the API answers that the
+//! gateway is starting, so that whoever watches it sees a process that lives.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use mosaic_core::{Backend, Clock, IdSource, Result};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::cursor::CursorKey;
+use super::health::Pulse;
+use super::problem::{Problem, UNAVAILABLE};
+use crate::auth::{Authenticator, Failures};
+use crate::config::Limits;
+use crate::records::Records;
+
+/// The address a request comes from, as an extension of the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// What the gateway bears.
+    pub limits: Limits,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where new ids come from.
+    pub ids: Arc<dyn IdSource>,
+    /// What `/metrics` shows.
+    pub metrics: PrometheusHandle,
+    /// Work that may outlive its request.
+    pub tasks: TaskTracker,
+    /// Cancelled when the gateway begins to stop.
+    pub stopping: CancellationToken,
+}
+
+/// What requests share.
+pub struct App {
+    pub(super) parts: Parts,
+    /// A permit for each request that may be under way.
+    pub(super) room: Arc<Semaphore>,
+    data: OnceLock<Arc<Data>>,
+}
+
+/// What requests work on.
+pub(super) struct Data {
+    pub(super) records: Records,
+    pub(super) auth: Authenticator,
+    pub(super) failures: Failures,
+    pub(super) cursors: CursorKey,
+    pub(super) pulse: Pulse,
+}
+
+impl App {
+    /// An app that is starting.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let room = Arc::new(Semaphore::new(parts.limits.requests));
+        Arc::new(Self { parts, room, data: OnceLock::new() })
+    }
+
+    /// Opens the API to a backend's data. The first backend stays.
+    ///
+    /// # Errors
+    /// Those of the storage, which keeps the key that cursors are authenticated with.
+    pub async fn open(&self, backend: &Backend) -> Result<()> {
+        let storage = &backend.storage;
+        let clock = &self.parts.clock;
+        let data = Data {
+            records: Records { storage: Arc::clone(storage), clock: Arc::clone(clock), ids: Arc::clone(&self.parts.ids) },
+            auth: Authenticator::new(Arc::clone(storage), Arc::clone(&backend.cache), Arc::clone(clock), self.parts.tasks.clone()),
+            failures: Failures::new(Arc::clone(&backend.cache)),
+            cursors: CursorKey::load(&**storage).await?,
+            pulse: Pulse::default(),
+        };
+        let _ = self.data.set(Arc::new(data));
+        Ok(())
+    }
+
+    /// The data, once it is open.
+    pub(super) fn data(&self) -> Result<&Arc<Data>, Problem> {
+        self.data.get().ok_or_else(|| Problem::new(UNAVAILABLE, "the gateway is starting").retry_after(1))
+    }
+}

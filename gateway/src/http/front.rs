@@ -1,0 +1,136 @@
+//! What each request passes through, whatever it asks for: its id, the bounds on its head, its place among the requests under
+//! way, its deadline, the net under a panic, the problem document, the headers of every answer, metrics and the access log.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::app::App;
+use super::measure::Measured;
+use super::problem::{HEADERS_TOO_LARGE, INTERNAL, OVERLOADED, Problem, TIMEOUT, URI_TOO_LONG};
+use super::{EXPORT, IMPORT};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id that is taken from a client.
+const REQUEST_ID_BYTES: usize = 64;
+
+/// How long a URI may be, and how long all headers may be together, in bytes; and how many headers there may be. The server
+/// itself bears a little more ([`crate::serve`]), so that these are answered with a problem.
+const URI_BYTES: usize = 8 << 10;
+const HEADER_BYTES: usize = 16 << 10;
+const HEADERS: usize = 100;
+
+/// A request's place among those under way. A stream keeps a clone for as long as it runs.
+#[derive(Clone)]
+pub(super) struct Place(#[expect(dead_code, reason = "held, never read: dropping it makes room")] Arc<OwnedSemaphorePermit>);
+
+/// Passes a request on, and its answer back.
+pub(super) async fn front(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let request_id = request_id(request.headers(), &app);
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let measured = Measured::start(&request, route.as_deref());
+    let answered = match admit(&app, &mut request, route.as_deref()) {
+        Ok(deadline) => answer(request, next, deadline).await,
+        Err(problem) => problem.into_response(),
+    };
+    let mut response = with_document(answered, &request_id);
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    measured.finish(&response, &request_id);
+    response
+}
+
+/// The id that a client gave, if it is a modest one; else a new one.
+fn request_id(headers: &HeaderMap, app: &App) -> String {
+    let modest = |id: &&str| {
+        (1..=REQUEST_ID_BYTES).contains(&id.len()) && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+    };
+    match headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(modest) {
+        Some(id) => id.to_owned(),
+        None => app.parts.ids.next(app.parts.clock.now()).simple().to_string(),
+    }
+}
+
+/// Lets a request in; answers how long it may take.
+fn admit(app: &App, request: &mut Request, route: Option<&str>) -> Result<Option<Duration>, Problem> {
+    if request.uri().path_and_query().map_or(0, |path| path.as_str().len()) > URI_BYTES {
+        return Err(Problem::new(URI_TOO_LONG, format!("the URI is longer than {URI_BYTES} bytes")));
+    }
+    let headers = request.headers();
+    if headers.len() > HEADERS || headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > HEADER_BYTES {
+        return Err(Problem::new(HEADERS_TOO_LARGE, format!("the headers are more than {HEADERS}, or longer than {HEADER_BYTES} bytes together")));
+    }
+    // What tells of the gateway's state must answer in particular when it has no room left.
+    if !matches!(route, Some("/livez" | "/readyz" | "/metrics")) {
+        let Ok(place) = Arc::clone(&app.room).try_acquire_owned() else {
+            return Err(Problem::new(OVERLOADED, "the gateway has as many requests under way as it bears").hint("try again in a second").retry_after(1));
+        };
+        request.extensions_mut().insert(Place(Arc::new(place)));
+    }
+    Ok(if matches!(route, Some(IMPORT | EXPORT)) { None } else { Some(app.parts.limits.request_time()) })
+}
+
+async fn answer(request: Request, next: Next, deadline: Option<Duration>) -> Response {
+    let place = request.extensions().get::<Place>().cloned();
+    let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let outcome = match deadline {
+        Some(deadline) => match tokio::time::timeout(deadline, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                return Problem::new(TIMEOUT, format!("the request took longer than {} s", deadline.as_secs()))
+                    .hint("it may or may not have been done: look before trying again")
+                    .into_response();
+            }
+        },
+        None => work.await,
+    };
+    drop(place);
+    // The panic itself is in the log.
+    outcome.unwrap_or_else(|_| Problem::bare(INTERNAL.status).into_response())
+}
+
+/// Gives an answer that is a failure the document that says why, also where a part of the server answered by status alone.
+fn with_document(mut response: Response, request_id: &str) -> Response {
+    let status = response.status();
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if status.is_client_error() || status.is_server_error() => {
+            let problem = Problem::bare(status);
+            let mut replaced = problem.clone().into_response();
+            *replaced.status_mut() = status;
+            let own = std::mem::take(response.headers_mut());
+            replaced.headers_mut().extend(own.into_iter().filter_map(|(name, value)| Some((name?, value))).filter(|(name, _)| name == "allow"));
+            replaced.extensions_mut().extend(std::mem::take(response.extensions_mut()));
+            response = replaced;
+            problem
+        }
+        None => return response,
+    };
+    report(&problem, status, request_id);
+    let body = problem.document(request_id).to_string();
+    response.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+fn report(problem: &Problem, status: StatusCode, request_id: &str) {
+    match problem.error() {
+        Some(error) if status.is_server_error() => tracing::error!(request_id, status = status.as_u16(), "{error:?}"),
+        Some(error) => tracing::debug!(request_id, status = status.as_u16(), "{error:?}"),
+        None => {}
+    }
+}

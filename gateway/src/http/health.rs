@@ -1,0 +1,69 @@
+//! Whether the gateway lives, and whether it can do its work. What must not come in: anything that makes an answer cost more
+//! the more often it is asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use mosaic_core::Storage;
+use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use super::app::App;
+use super::problem::{Problem, UNAVAILABLE};
+
+/// How long a finding stands.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How long the storage may take to answer.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Whether the storage answers, looked at no more often than every [`FRESH`], by one request for all.
+#[derive(Default)]
+pub(super) struct Pulse(Mutex<Option<(Instant, Option<&'static str>)>>);
+
+impl Pulse {
+    /// What is wrong with the storage, if something is.
+    async fn trouble(&self, storage: &dyn Storage) -> Option<&'static str> {
+        let mut last = self.0.lock().await;
+        if let Some((at, found)) = *last
+            && at.elapsed() < FRESH
+        {
+            return found;
+        }
+        let found = match timeout(DEADLINE, storage.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => {
+                tracing::warn!("the storage is not ready: {error:?}");
+                Some("the storage does not answer")
+            }
+            Err(_) => Some("the storage does not answer in time"),
+        };
+        *last = Some((Instant::now(), found));
+        found
+    }
+}
+
+/// `GET /livez`: the process runs. Touches nothing.
+pub(super) async fn live() -> Json<serde_json::Value> {
+    Json(json!({ "status": "live" }))
+}
+
+/// `GET /readyz`: requests would be answered; else, which part is not ready.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let trouble = if app.parts.stopping.is_cancelled() {
+        Some(("gateway", "the gateway is stopping"))
+    } else {
+        match app.data() {
+            Err(_) => Some(("gateway", "the gateway is starting")),
+            Ok(data) => data.pulse.trouble(&*data.records.storage).await.map(|found| ("storage", found)),
+        }
+    };
+    match trouble {
+        None => Json(json!({ "status": "ready" })).into_response(),
+        Some((part, detail)) => Problem::new(UNAVAILABLE, detail).member("not_ready", json!([part])).retry_after(1).into_response(),
+    }
+}

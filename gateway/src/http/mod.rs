@@ -1,0 +1,52 @@
+//! The HTTP API: uniform over kinds, so that a new kind needs nothing here. [`app`] holds what requests share, [`front`] is
+//! what each passes through, [`sign_in`] the door to `/api/v1`. What must not come in: how anything is stored, and who
+//! may see it.
+
+mod app;
+mod body;
+mod cursor;
+mod docs;
+mod etag;
+mod front;
+mod health;
+mod list;
+mod measure;
+mod openapi;
+mod params;
+mod problem;
+mod records;
+mod sign_in;
+mod transfer;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use mosaic_core::Kind;
+
+pub use app::{App, Parts, Peer};
+
+use problem::{NOT_FOUND, Problem};
+
+/// The paths that carry streams: without a limit on their bodies and on their time.
+const IMPORT: &str = "/api/v1/import";
+const EXPORT: &str = "/api/v1/export";
+
+/// The whole API. Requests should carry a [`Peer`] as an extension, as the server's do.
+pub fn router(app: Arc<App>) -> Router {
+    let mut api = Router::new();
+    for kind in Kind::ALL {
+        api = api.merge(records::routes(*kind));
+    }
+    api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));
+    Router::new()
+        .merge(api.route_layer(from_fn_with_state(Arc::clone(&app), sign_in::sign_in)))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(measure::metrics))
+        .merge(docs::routes())
+        .fallback(async || Problem::new(NOT_FOUND, "there is no such path").hint("/docs lists the paths"))
+        .layer(from_fn_with_state(Arc::clone(&app), front::front))
+        .with_state(app)
+}

@@ -1,0 +1,155 @@
+//! One record at a time: making, reading, changing and removing. The same for every kind; what is special about tokens and
+//! users (whose changes are felt by the next request) is in [`crate::auth`].
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use mosaic_core::{Applied, Error, ErrorKind, Id, Kind, Record, Scope};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::app::App;
+use super::body::{self, JSON, PATCH};
+use super::etag::{self, Expected};
+use super::list::list;
+use super::params::Params;
+use super::problem::{NOT_FOUND, Problem};
+use super::sign_in::Caller;
+use crate::auth::check_grant;
+
+/// The routes of a kind.
+pub(super) fn routes(kind: Kind) -> Router<Arc<App>> {
+    let all = get(move |caller: Caller, request: Request| async move { list(kind, &caller, request.uri()).await })
+        .post(move |State(app): State<Arc<App>>, caller: Caller, request: Request| create(kind, app, caller, request));
+    let one = get(move |caller: Caller, request: Request| read(kind, caller, request))
+        .patch(move |State(app): State<Arc<App>>, caller: Caller, request: Request| update(kind, app, caller, request))
+        .delete(move |caller: Caller, request: Request| delete(kind, caller, request));
+    Router::new().route(&format!("/api/v1/{}", kind.plural()), all).route(&format!("/api/v1/{}/{{id}}", kind.plural()), one)
+}
+
+async fn create(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let scope = caller.principal.writing(kind)?;
+    no_params(request.uri())?;
+    let (parts, body) = request.into_parts();
+    let fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
+    if kind == Kind::Token {
+        return create_token(&caller, scope, fields).await;
+    }
+    let applied = caller.data.records.create(scope, kind, fields).await.map_err(|error| explained(error, kind, scope))?;
+    let status = if matches!(applied, Applied::Created(_)) { StatusCode::CREATED } else { StatusCode::OK };
+    match applied.record() {
+        Some(record) => Ok(located(status, &record, &record)),
+        None => Err(Error::new(ErrorKind::Internal, "a record that was made is gone").into()),
+    }
+}
+
+/// A token's record, with the secret that is shown this once.
+#[derive(Serialize)]
+struct WithSecret<'r> {
+    #[serde(flatten)]
+    record: &'r Record,
+    secret: &'r str,
+}
+
+async fn create_token(caller: &Caller, scope: Scope, fields: Map<String, Value>) -> Result<Response, Problem> {
+    let records = &caller.data.records;
+    let user = fields.get("user_id").and_then(|user| user.as_str()?.parse().ok()).unwrap_or(caller.principal.user_id);
+    check_grant(&caller.principal, records, scope, user, &fields).await?;
+    let (record, secret) = records.create_token(scope, fields).await.map_err(|error| explained(error, Kind::Token, scope))?;
+    Ok(located(StatusCode::CREATED, &record, &WithSecret { record: &record, secret: secret.expose() }))
+}
+
+async fn read(kind: Kind, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let mut params = Params::read(request.uri().query(), &["view"]).map_err(Problem::malformed)?;
+    let view_all = params.take_flag("view", "all").map_err(Problem::malformed)?;
+    let scope = caller.reading(kind, view_all, request.uri().path())?;
+    let id = id(kind, request.uri())?;
+    let record = caller.data.records.get(scope, kind, id).await?;
+    if etag::is_known(request.headers(), &record).map_err(Problem::malformed)? {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::of(record.revision()))]).into_response());
+    }
+    Ok(answer(StatusCode::OK, &record, &record))
+}
+
+async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let scope = caller.principal.writing(kind)?;
+    no_params(request.uri())?;
+    let id = id(kind, request.uri())?;
+    let (parts, body) = request.into_parts();
+    let patch = body::object(&parts.headers, body, PATCH, app.parts.limits.body_bytes).await?;
+    let revision = expected_revision(&caller, scope, kind, id, etag::expected(&parts.headers).map_err(Problem::malformed)?).await?;
+    if kind == Kind::Token && patch.contains_key("scopes") {
+        let Record::Token(token) = caller.data.records.get(scope, kind, id).await? else { return Err(Error::not_found(kind, id).into()) };
+        check_grant(&caller.principal, &caller.data.records, scope, token.user_id, &patch).await?;
+    }
+    let records = caller.data.records.clone();
+    let change = async move { records.update(scope, kind, id, &patch, revision).await };
+    let changed = if matches!(kind, Kind::User | Kind::Token) { caller.data.auth.changing(kind, id, change).await } else { change.await };
+    let record = changed.map_err(|error| explained(error, kind, scope))?;
+    Ok(answer(StatusCode::OK, &record, &record))
+}
+
+async fn delete(kind: Kind, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let scope = caller.principal.writing(kind)?;
+    no_params(request.uri())?;
+    let id = id(kind, request.uri())?;
+    let revision = expected_revision(&caller, scope, kind, id, etag::expected(request.headers()).map_err(Problem::malformed)?).await?;
+    let records = caller.data.records.clone();
+    let change = async move { records.delete(scope, kind, id, revision).await };
+    let deleted = if matches!(kind, Kind::User | Kind::Token) { caller.data.auth.changing(kind, id, change).await } else { change.await };
+    deleted.map_err(|error| explained(error, kind, scope))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The revision that a record must be at, by `If-Match`. Where that leaves a choice, or none, the record's present one decides.
+async fn expected_revision(caller: &Caller, scope: Scope, kind: Kind, id: Id, expected: Expected) -> Result<Option<u64>, Problem> {
+    let revisions = match expected {
+        Expected::Any => return Ok(None),
+        Expected::OneOf(revisions) => revisions,
+    };
+    if let [revision] = revisions[..] {
+        return Ok(Some(revision));
+    }
+    let present = caller.data.records.get(scope, kind, id).await?.revision();
+    if revisions.contains(&present) { Ok(Some(present)) } else { Err(Error::stale(kind, id, present).into()) }
+}
+
+fn no_params(uri: &Uri) -> Result<(), Problem> {
+    Params::read(uri.query(), &[]).map(drop).map_err(Problem::malformed)
+}
+
+/// The id at the end of a path.
+fn id(kind: Kind, uri: &Uri) -> Result<Id, Problem> {
+    let text = uri.path().rsplit('/').next().unwrap_or_default();
+    text.parse().map_err(|_| Problem::new(NOT_FOUND, format!("no {kind} with this id: ids are UUIDs")))
+}
+
+/// Says how accounts are managed to whoever is not allowed to.
+fn explained(error: Error, kind: Kind, scope: Scope) -> Error {
+    if error.kind() == ErrorKind::Forbidden && !kind.is_content() && !scope.manages_accounts() && error.hint_text().is_none() {
+        return error.hint("managing accounts takes a token of scope admin, of a user whose role is admin");
+    }
+    error
+}
+
+fn located(status: StatusCode, record: &Record, body: &impl Serialize) -> Response {
+    let mut response = answer(status, record, body);
+    if let Ok(path) = HeaderValue::try_from(format!("/api/v1/{}/{}", record.kind().plural(), record.id())) {
+        response.headers_mut().insert(LOCATION, path);
+    }
+    response
+}
+
+fn answer(status: StatusCode, record: &Record, body: &impl Serialize) -> Response {
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (ETAG, etag::of(record.revision()))];
+    match serde_json::to_vec(body) {
+        Ok(bytes) => (status, headers, Body::from(bytes)).into_response(),
+        Err(error) => Problem::from(Error::new(ErrorKind::Internal, "a record cannot be written as JSON").source(error)).into_response(),
+    }
+}

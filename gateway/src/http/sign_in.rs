@@ -1,0 +1,111 @@
+//! The door to `/api/v1`: behind it, a request has a [`Caller`]. No handler there can forget to ask.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use mosaic_core::{Id, Kind, Scope};
+
+use super::app::{App, Data, Peer};
+use super::problem::{INTERNAL, Problem, TOO_MANY_REQUESTS, UNAUTHORIZED};
+use crate::auth::{Failures, Principal, Refusal};
+
+/// Where the hint of a request without a token points.
+const HOW: &str = "send the header Authorization: Bearer TOKEN, with a token from `mosaic token create`";
+
+/// Who is asking, and what they are asking of.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) principal: Arc<Principal>,
+    pub(super) data: Arc<Data>,
+}
+
+/// Whose request it was, as an extension of the response, for the access log.
+#[derive(Clone, Copy)]
+pub(super) struct SignedIn(pub(super) Id);
+
+/// Signs a request in, or answers why not.
+pub(super) async fn sign_in(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = match caller(&app, &parts).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let user = caller.principal.user_id;
+    parts.extensions.insert(caller);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    response.extensions_mut().insert(SignedIn(user));
+    response
+}
+
+async fn caller(app: &App, request: &Parts) -> Result<Caller, Problem> {
+    let data = app.data()?;
+    let refused = match secret(&request.headers) {
+        None => return Err(Problem::new(UNAUTHORIZED, "the request brings no token").hint(HOW).challenge(None)),
+        Some(None) => Refusal::Malformed,
+        Some(Some(secret)) => match data.auth.sign_in(secret).await {
+            Ok(principal) => return Ok(Caller { principal: Arc::new(principal), data: Arc::clone(data) }),
+            Err(refused) => refused,
+        },
+    };
+    let peer = request.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip());
+    Err(refusal(refused, &data.failures, peer).await)
+}
+
+/// The bearer token of a request (RFC 6750, 2.1): `None` without the header, `Some(None)` when it holds something else.
+fn secret(headers: &HeaderMap) -> Option<Option<&str>> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return Some(None);
+    }
+    let credentials = value.to_str().ok().and_then(|value| value.split_once(' '));
+    Some(credentials.and_then(|(scheme, secret)| scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())))
+}
+
+async fn refusal(refused: Refusal, failures: &Failures, peer: IpAddr) -> Problem {
+    let problem = match refused {
+        Refusal::Failed(error) => return error.into(),
+        Refusal::Malformed => {
+            Problem::new(UNAUTHORIZED, "the header Authorization holds no bearer token").hint(HOW).challenge(Some("invalid_request"))
+        }
+        Refusal::Unknown => Problem::new(UNAUTHORIZED, "the token is not known, or was revoked")
+            .hint("ask an administrator for another: `mosaic token create`")
+            .challenge(Some("invalid_token")),
+        Refusal::Expired(end) => Problem::new(UNAUTHORIZED, format!("the token expired at {end}"))
+            .hint("ask an administrator for another: `mosaic token create`")
+            .challenge(Some("invalid_token")),
+    };
+    if failures.too_many(peer).await {
+        let seconds = crate::auth::FAILURE_WINDOW.as_secs();
+        return Problem::new(TOO_MANY_REQUESTS, "too many sign-ins from this address failed")
+            .hint("a valid token still works; look at the one that is sent")
+            .retry_after(seconds);
+    }
+    problem
+}
+
+impl Caller {
+    /// The scope for reading a kind; everything's, when the operator asks for it by name. That is logged.
+    pub(super) fn reading(&self, kind: Kind, view_all: bool, path: &str) -> Result<Scope, Problem> {
+        if !view_all {
+            return Ok(self.principal.reading(kind)?);
+        }
+        let scope = self.principal.reading_all()?;
+        tracing::info!(user = %self.principal.user_id, token = %self.principal.token_id, path, "an operator views all");
+        Ok(scope)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| Problem::bare(INTERNAL.status))
+    }
+}

@@ -1,0 +1,76 @@
+//! Import and export over HTTP: streams of JSON Lines, in both directions. Exempt from the limits on bodies and time, but not
+//! from those on silence and on requests under way.
+
+use std::io;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use http_body_util::BodyExt;
+use mosaic_core::{Error, ErrorKind, TokenScope, Tokens};
+use tokio::time::timeout;
+use tokio_util::io::StreamReader;
+
+use super::front::Place;
+use super::params::Params;
+use super::problem::Problem;
+use super::sign_in::Caller;
+use crate::transfer;
+
+/// How long an import may send nothing.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// `POST /api/v1/import`: takes over the records of the body, JSON Lines, plain or gzip, and answers a report; also when
+/// some lines were refused.
+pub(super) async fn import(caller: Caller, request: Request) -> Result<Response, Problem> {
+    caller.principal.require(TokenScope::Operator)?;
+    Params::read(request.uri().query(), &[]).map_err(Problem::malformed)?;
+    tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, "an operator imports");
+    let storage = caller.data.records.storage.clone();
+    let input = StreamReader::new(Box::pin(pieces(request.into_body())));
+    match transfer::import(storage, input, |_| {}).await {
+        Ok(report) => Ok(Json(report).into_response()),
+        Err(error) if error.kind() == ErrorKind::Invalid => Err(Problem::malformed(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /api/v1/export`: all records as JSON Lines; with `tokens=true` also the tokens with their hashes. When it fails on
+/// the way, the connection breaks: an answer that ends well is whole.
+pub(super) async fn export(caller: Caller, request: Request) -> Result<Response, Problem> {
+    caller.principal.require(TokenScope::Operator)?;
+    let mut params = Params::read(request.uri().query(), &["tokens"]).map_err(Problem::malformed)?;
+    let tokens = if params.take_flag("tokens", "true").map_err(Problem::malformed)? { Tokens::WithHashes } else { Tokens::Omit };
+    tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, ?tokens, "an operator exports");
+    let place = request.extensions().get::<Place>().cloned();
+    let pieces = transfer::export(caller.data.records.storage.clone(), tokens).map(move |piece| {
+        let _under_way = &place;
+        piece.inspect_err(|error| tracing::error!("an export broke off: {error:?}"))
+    });
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))], Body::from_stream(pieces)).into_response())
+}
+
+/// A body's data as it comes.
+fn pieces(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    stream::try_unfold(body, |mut body| async move {
+        loop {
+            let frame = match timeout(SILENCE, body.frame()).await {
+                Ok(Some(frame)) => frame.map_err(io::Error::other)?,
+                Ok(None) => return Ok(None),
+                Err(_) => {
+                    let silence = Error::new(ErrorKind::Timeout, "the sender went silent").with("seconds", SILENCE.as_secs());
+                    return Err(io::Error::other(silence));
+                }
+            };
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some((data, body)));
+            }
+        }
+    })
+}

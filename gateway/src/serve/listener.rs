@@ -1,0 +1,65 @@
+//! The address that a gateway answers at.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use mosaic_core::{Error, ErrorKind, Result};
+use tokio::net::TcpListener;
+
+/// Takes an address.
+///
+/// # Errors
+/// [`ErrorKind::InUse`] when another process has it, [`ErrorKind::Config`] when it cannot be had.
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| refused(address, error))
+}
+
+/// The URL under which this machine reaches a listener.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] when the listener does not know its address.
+pub(super) fn url(listener: &TcpListener) -> Result<String> {
+    let mut address = listener.local_addr().map_err(|error| Error::new(ErrorKind::Internal, "the listener has no address").source(error))?;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
+    }
+    Ok(format!("http://{address}"))
+}
+
+fn refused(address: SocketAddr, error: io::Error) -> Error {
+    let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(7420));
+    let choose = format!("MOSAIC_LISTEN={other} mosaic serve");
+    let refused = match error.kind() {
+        io::ErrorKind::AddrInUse => Error::new(ErrorKind::InUse, "another process listens at this address"),
+        io::ErrorKind::AddrNotAvailable => Error::new(ErrorKind::Config, "this machine does not have this address"),
+        io::ErrorKind::PermissionDenied => Error::new(ErrorKind::Config, "this user may not listen at this address"),
+        _ => Error::new(ErrorKind::Config, format!("the gateway cannot listen at this address: {error}")),
+    };
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => choose,
+        _ => "MOSAIC_LISTEN=127.0.0.1:7420 mosaic serve".to_owned(),
+    };
+    refused.with("listen", address).hint(hint).source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_named_with_the_cure() {
+        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let taken = first.local_addr().unwrap();
+        assert_eq!(url(&first).unwrap(), format!("http://{taken}"));
+        let error = bind(taken).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InUse);
+        assert!(error.to_string().contains(&taken.to_string()), "{error}");
+        assert!(error.hint_text().unwrap().starts_with("MOSAIC_LISTEN=127.0.0.1:"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn every_address_is_reached_at_localhost() {
+        let listener = bind("0.0.0.0:0".parse().unwrap()).await.unwrap();
+        assert!(url(&listener).unwrap().starts_with("http://127.0.0.1:"));
+    }
+}

@@ -1,0 +1,131 @@
+//! The whole life of `mosaic serve`: it takes its address, opens its data, answers, and stops. The first signal lets what
+//! is under way come to its end, the second does not wait for it; a part of the backend that ends by itself ends it all.
+//! What must not come in: what requests are about.
+
+mod connections;
+mod listener;
+mod services;
+mod signals;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use mosaic_core::{Backend, Error, ErrorKind, RandomIds, Result, SystemClock};
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::first_admin::{self, FirstAdmin};
+use crate::http::{App, Parts};
+use crate::telemetry::{self, Writer};
+use crate::open;
+use connections::Stop;
+use services::Services;
+use signals::Signals;
+
+/// How long requests under way may take to come to their end when the gateway stops.
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+
+/// How long the storage may take to close.
+const CLOSE_TIME: Duration = Duration::from_secs(10);
+
+/// How often recorded metrics are put together, so that they take bounded memory when nobody reads them.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// Whatever stands in the way of a start; a part of the backend that ended by itself; requests that a second signal cut off.
+pub async fn run(config: Config) -> Result<()> {
+    let log = telemetry::start_log(&config.log)?;
+    let outcome = live(&config, &log).await;
+    log.flush();
+    outcome
+}
+
+async fn live(config: &Config, log: &Writer) -> Result<()> {
+    let start = Instant::now();
+    let mut signals = Signals::new()?;
+    let listener = listener::bind(config.listen).await?;
+    let url = listener::url(&listener)?;
+    let stop = Stop { soft: CancellationToken::new(), hard: CancellationToken::new() };
+    // However this function ends, connections end with it.
+    let _connections_end = stop.hard.clone().drop_guard();
+    let tasks = TaskTracker::new();
+    let metrics = telemetry::metrics()?;
+    let app = App::new(Parts {
+        limits: config.limits,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds),
+        metrics: metrics.clone(),
+        tasks: tasks.clone(),
+        stopping: stop.soft.clone(),
+    });
+    tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(listener, Arc::clone(&app), config.limits, tasks.clone(), stop.clone())));
+    tokio::spawn(stop.hard.clone().run_until_cancelled_owned(keep_up(metrics)));
+
+    let mut backend = tokio::select! {
+        opened = open::backend(config, "serve", Some(url.clone())) => opened?,
+        () = signals.next() => return Ok(()),
+    };
+    let mut services = Services::start(std::mem::take(&mut backend.services));
+    let outcome = tokio::select! {
+        outcome = answer(&app, &backend, config, &url, start, log) => outcome,
+        error = services.first_end() => Err(error),
+        () = signals.next() => Ok(()),
+    };
+    let stopped = drain(&stop, &tasks, &mut signals).await;
+    if stopped.is_ok() {
+        close(&backend, &mut signals).await;
+    }
+    outcome.and(stopped)
+}
+
+/// Opens the API to the data, and answers for ever.
+async fn answer(app: &App, backend: &Backend, config: &Config, url: &str, start: Instant, log: &Writer) -> Result<()> {
+    let issued = FirstAdmin { storage: &*backend.storage, clock: &SystemClock, ids: &RandomIds }.ensure(&first_admin::Place::find()?).await?;
+    app.open(backend).await?;
+    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(url, tier = config.tier, ms, "ready");
+    if let Some(issued) = issued {
+        log.flush();
+        issued.announce(url);
+    }
+    std::future::pending().await
+}
+
+async fn keep_up(metrics: PrometheusHandle) {
+    let mut ticks = interval(METRICS_UPKEEP);
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Stops accepting, and lets requests under way come to their end.
+async fn drain(stop: &Stop, tasks: &TaskTracker, signals: &mut Signals) -> Result<()> {
+    tracing::info!("stopping; requests under way have {} s, a second signal ends them at once", DRAIN_TIME.as_secs());
+    stop.soft.cancel();
+    tasks.close();
+    tokio::select! {
+        () = tasks.wait() => {}
+        () = sleep(DRAIN_TIME) => tracing::warn!("requests that are still under way are cut off"),
+        () = signals.next() => return Err(Error::new(ErrorKind::Unavailable, "stopped by a second signal, before all requests came to their end")),
+    }
+    stop.hard.cancel();
+    Ok(())
+}
+
+/// Closes the storage. What was acknowledged is safe already, so nothing here is worth a failure.
+async fn close(backend: &Backend, signals: &mut Signals) {
+    tokio::select! {
+        closed = timeout(CLOSE_TIME, backend.storage.close()) => match closed {
+            Ok(Ok(())) => tracing::info!("stopped"),
+            Ok(Err(error)) => tracing::warn!("the storage did not close well: {error:?}"),
+            Err(_) => tracing::warn!("the storage did not close in time"),
+        },
+        () = signals.next() => {}
+    }
+}

@@ -1,0 +1,47 @@
+//! The behaviour suite on every backend that this repository ships, one line each.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mosaic_core::memory::{MemoryCache, MemoryStorage, MemoryVectors};
+use mosaic_core::{Backend, Options, Result, registry};
+use mosaic_pglite as _;
+use mosaic_tests::behaviour::{Opened, TestClock};
+use mosaic_tests::behaviour_suite;
+
+behaviour_suite!(memory);
+behaviour_suite!(pglite);
+
+async fn memory() -> Result<Opened> {
+    let clock = Arc::new(TestClock::default());
+    let storage = Arc::new(MemoryStorage::default());
+    let backend = Backend {
+        cache: Arc::new(MemoryCache::new(clock.clone())),
+        vectors: Some(Arc::new(MemoryVectors::new(Arc::clone(&storage)))),
+        services: Vec::new(),
+        storage,
+    };
+    Ok(Opened { backend, clock: Some(clock) })
+}
+
+async fn pglite() -> Result<Opened> {
+    let clock = Arc::new(TestClock::default());
+    let section = serde_json::json!({ "data_dir": fresh_dir(), "engine_executable": env!("CARGO_BIN_EXE_mosaic") });
+    let options = Options { section, base_dir: PathBuf::new(), command: "test", url: None, clock: clock.clone() };
+    let backend = (registry::backend("local")?.open)(options).await?;
+    Ok(Opened { backend, clock: Some(clock) })
+}
+
+/// A directory of this process's own. It stays when the process ends, since backends live as long; the next run removes it.
+fn fresh_dir() -> PathBuf {
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("behaviour");
+    for left in std::fs::read_dir(&base).into_iter().flatten().flatten() {
+        let running = left.file_name().to_str().is_some_and(|pid| Path::new("/proc").join(pid).exists());
+        if !running {
+            let _ = std::fs::remove_dir_all(left.path());
+        }
+    }
+    let own = base.join(std::process::id().to_string());
+    std::fs::create_dir_all(&own).unwrap();
+    tempfile::tempdir_in(own).unwrap().keep()
+}
