@@ -139,7 +139,7 @@ impl Client {
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
         Bytes: From<S::Ok>,
     {
-        let request = || Ok::<_, Error>(self.request(Method::POST, self.url(&["import"])?).header(CONTENT_TYPE, "application/x-ndjson"));
+        let request = || Ok::<_, Error>(self.request(Method::POST, self.url(&["import"])?).header(CONTENT_TYPE, "application/jsonl"));
         // An import of nothing, first: whether this token may import is then answered as itself. In the middle of a large
         // body a refusal reaches the sender, more often than not, as a broken connection.
         self.send(request()?.body("").timeout(ANSWER_TIMEOUT)).await?;

@@ -2,7 +2,7 @@
 CREATE TABLE tokens (
     id           uuid PRIMARY KEY,
     user_id      uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    hash         text COLLATE "C" CONSTRAINT tokens_hash UNIQUE,
+    hash         text COLLATE "C" NOT NULL CONSTRAINT tokens_hash UNIQUE,
     last_used_at timestamptz,
     name         text NOT NULL,
     scopes       text[] NOT NULL,

@@ -58,9 +58,9 @@ pub(crate) trait Table: Entity + Into<Record> {
     const BEFORE_INSERT: Option<&'static str> = None;
     /// Whose content keeps a row of this table from being removed.
     const HOLDS: Option<Holder> = None;
-    /// For content: counts what a user owns, or what lives in a team. Ends where the id is to follow.
+    /// For content: counts what the user `$1` owns, or what lives in the team `$1`.
     const COUNT: Option<fn(Holder) -> &'static str> = None;
-    /// Takes back what was assigned to the user `$4`, everywhere or in the team `$5`, at the time `$3`.
+    /// For what is assigned to users: takes back, at the time `$1`, what the user `$2` has in the team `$3`; in every one, when it is null.
     const TAKE_BACK: Option<&'static str> = None;
 
     /// Reads a row whose columns begin at `first`.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use mosaic_core::{Clock as _, Error, Id, Record, Result, SystemClock, Timestamp, TokenScope, User};
+use mosaic_core::{Clock as _, Error, Id, Record, Result, SystemClock, Timestamp, TokenScope, User, UserRole};
 use serde_json::{Value, json};
 
 use super::output::{self, Column};
@@ -119,6 +119,7 @@ impl Command {
 impl Create {
     async fn run(self, target: &Target, json: bool) -> Result<()> {
         let user: User = target.find("login", &self.user).await?;
+        for_admins_only(&user, &self.scopes)?;
         let expires_at = self.expires.map(|expiry| match expiry {
             Expiry::In(seconds) => SystemClock.now().plus_seconds(seconds),
             Expiry::At(time) => time,
@@ -143,6 +144,18 @@ impl Create {
             expires_at.map(|time| format!(", until {}", output::time(Some(time)))).unwrap_or_default()
         ));
         output::line(secret.expose())
+    }
+}
+
+/// The scopes for administrators are of no use to others, so they are not given to them.
+fn for_admins_only(user: &User, scopes: &[String]) -> Result<()> {
+    let for_admins = [TokenScope::Admin, TokenScope::Operator].map(TokenScope::as_str);
+    match scopes.iter().find(|scope| for_admins.contains(&scope.as_str())) {
+        Some(scope) if user.role != UserRole::Admin => Err(Error::invalid("this scope takes a user whose role is admin")
+            .with("scope", scope)
+            .with("user", &user.login)
+            .hint(format!("leave the scope out, or: mosaic user set {} --role admin", user.login))),
+        _ => Ok(()),
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::first_admin::{self, FirstAdmin};
+use crate::first_admin::{FirstAdmin, Place};
 use crate::http::{App, Parts};
 use crate::telemetry::{self, Writer};
 use crate::open;
@@ -85,7 +85,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
 
 /// Opens the API to the data, and answers for ever.
 async fn answer(app: &App, backend: &Backend, config: &Config, url: &str, start: Instant, log: &Writer) -> Result<()> {
-    let issued = FirstAdmin { storage: &*backend.storage, clock: &SystemClock, ids: &RandomIds }.ensure(&first_admin::Place::find()?).await?;
+    let issued = FirstAdmin { storage: &*backend.storage, clock: &SystemClock, ids: &RandomIds }.ensure(Place::find()).await?;
     app.open(backend).await?;
     let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(url, tier = config.tier, ms, "ready");

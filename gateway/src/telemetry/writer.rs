@@ -68,7 +68,9 @@ fn write_all(waiting: &Receiver<Entry>, mut output: impl Write, dropped: &Atomic
         // Whoever closed the stream does not want the log; there is nowhere else to say so.
         let _ = output.write_all(&batch).and_then(|()| output.flush());
         batch.clear();
-        drop(flushed.map(|done| done.send(())));
+        if let Some(done) = flushed {
+            let _ = done.send(());
+        }
     }
 }
 

@@ -28,9 +28,8 @@ async fn acknowledged_writes_survive_kill_9_of_the_gateway_and_of_the_engine() {
     let mut acknowledged = 0;
     for round in 1..=ROUNDS {
         let stop = Arc::new(AtomicBool::new(false));
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|_| tokio::spawn(write_until(stop.clone(), client.clone(), Random::seeded(random.next()))))
-            .collect();
+        let writers: Vec<_> =
+            (0..WRITERS).map(|_| tokio::spawn(write_until(stop.clone(), client.clone(), Random::seeded(random.next())))).collect();
         tokio::time::sleep(Duration::from_millis(20) + random.up_to(Duration::from_millis(500))).await;
 
         let begun = Instant::now();

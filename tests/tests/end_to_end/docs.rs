@@ -28,7 +28,10 @@ fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
 fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = files(&root().join("docs"), "md");
     pages.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name)));
-    pages.into_iter().map(|page| (page.clone(), fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display())))).collect()
+    pages
+        .into_iter()
+        .map(|page| (page.clone(), fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()))))
+        .collect()
 }
 
 #[tokio::test]
@@ -66,7 +69,8 @@ fn commands(text: &str) -> BTreeSet<Vec<String>> {
             continue;
         }
         for part in joined.split(['|', ';', '&']) {
-            let mut words = part.split_whitespace().take_while(|word| !word.starts_with(['#', '>', '<'])).skip_while(|word| word.contains('='));
+            let mut words =
+                part.split_whitespace().take_while(|word| !word.starts_with(['#', '>', '<'])).skip_while(|word| word.contains('='));
             let runs = match words.next() {
                 Some("cargo") => words.by_ref().any(|word| word == "--"),
                 Some(name) => name == "mosaic" || name.ends_with("/mosaic"),

@@ -1,6 +1,12 @@
 //! End-to-end tests: they start the real `mosaic` binary, each in a directory of its own, and speak HTTP to it.
 //! What must not come in: anything that knows the product's insides; that is for the tests beside the code.
-#![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a test fails by panicking, and says what it measured")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says what it measured"
+)]
 
 mod cancel;
 mod commands;

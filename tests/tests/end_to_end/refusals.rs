@@ -240,15 +240,14 @@ async fn a_disk_that_fills_up_under_a_running_gateway() {
     println!("{} writes were taken; reads on the full disk answer {reads}", acknowledged.len());
 
     disk.free_up();
-    eventually("writes are taken again", PATIENCE, || async { write(500).await.ok().filter(|answer| [200, 201].contains(&answer.status)) }).await;
+    eventually("writes are taken again", PATIENCE, || async { write(500).await.ok().filter(|answer| [200, 201].contains(&answer.status)) })
+        .await;
     for n in acknowledged {
         let found = client.get(&format!("/api/v1/notes/bbbbbbbb-0000-4000-8000-{n:012}")).await.expect(200).json();
         assert_eq!(found["body"], note(n)["body"], "note {n}");
     }
-    eventually("it says that it is ready", Duration::from_secs(20), || async {
-        (client.get("/readyz").await.status == 200).then_some(())
-    })
-    .await;
+    eventually("it says that it is ready", Duration::from_secs(20), || async { (client.get("/readyz").await.status == 200).then_some(()) })
+        .await;
 }
 
 /// Half a megabyte that does not compress, different for each `n`.

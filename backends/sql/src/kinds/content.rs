@@ -24,35 +24,68 @@ pub(super) const MAY_DELETE: Right = Right {
     otherwise: "only its owner or an owner of its team removes a record",
 };
 
-/// The rules of making content.
+/// What a user must be to make content.
 pub(super) const fn may_create<T: Content>() -> [Rule<T>; 3] {
     [
-        Rule { holds: "given.owner_id = $1", otherwise: |record| forbidden("whoever makes a record is its owner", T::KIND, record.id()) },
-        SEES_TEAM.of(),
-        enters(),
+        Rule { holds: "given.owner_id = $1", otherwise: |given| forbidden("whoever makes a record is its owner", T::KIND, given.id()) },
+        sees_team(),
+        works_in_space(),
     ]
 }
 
-/// The rules of changing whose content is and where it lives.
+/// What a user must be to change whose content is and where it lives.
 pub(super) const fn may_become<T: Content>() -> [Rule<T>; 5] {
     [
         Rule {
             holds: "given.owner_id = kept.owner_id OR kept.team_id IS NOT NULL",
-            otherwise: |record| forbidden("a personal record keeps its owner", T::KIND, record.id()),
+            otherwise: |given| forbidden("a personal record keeps its owner", T::KIND, given.id()),
         },
         Rule {
             holds: "given.owner_id = kept.owner_id OR kept.owner_id = $1 OR EXISTS (\
                 SELECT FROM memberships AS mine WHERE mine.team_id = kept.team_id AND mine.user_id = $1 AND mine.role = 'owner')",
-            otherwise: |record| forbidden("only its owner or an owner of its team gives a record to another", T::KIND, record.id()),
+            otherwise: |given| forbidden("only its owner or an owner of its team gives a record to another", T::KIND, given.id()),
         },
         Rule {
             holds: "given.owner_id = kept.owner_id OR given.team_id IS NULL OR EXISTS (\
                 SELECT FROM memberships AS theirs WHERE theirs.team_id = given.team_id AND theirs.user_id = given.owner_id)",
-            otherwise: |record| {
-                Error::invalid("the new owner is not a member of the team").with("field", "owner_id").with("user", record.owner_id())
+            otherwise: |given| {
+                Error::invalid("the new owner is not a member of the team").with("field", "owner_id").with("user", given.owner_id())
             },
         },
-        SEES_TEAM.of(),
-        enters(),
+        sees_team(),
+        works_in_space(),
     ]
+}
+
+/// A team that a user does not see is refused like one that does not exist.
+const fn sees_team<T: Content>() -> Rule<T> {
+    Rule {
+        holds: "given.team_id IS NULL \
+            OR EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1) \
+            OR ($2 AND EXISTS (SELECT FROM teams WHERE teams.id = given.team_id))",
+        otherwise: no_team,
+    }
+}
+
+const fn works_in_space<T: Content>() -> Rule<T> {
+    Rule {
+        holds: "CASE WHEN given.team_id IS NULL THEN given.owner_id = $1 \
+            ELSE EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1) END",
+        otherwise: |given| forbidden("only a space's members put records into it", T::KIND, given.id()),
+    }
+}
+
+pub(super) const fn owner_exists<T: Content>() -> Rule<T> {
+    Rule {
+        holds: "EXISTS (SELECT FROM users WHERE users.id = given.owner_id)",
+        otherwise: |given| missing(Kind::User, given.owner_id()),
+    }
+}
+
+pub(super) const fn team_exists<T: Content>() -> Rule<T> {
+    Rule { holds: "given.team_id IS NULL OR EXISTS (SELECT FROM teams WHERE teams.id = given.team_id)", otherwise: no_team }
+}
+
+fn no_team<T: Content>(given: &T) -> Error {
+    missing(Kind::Team, given.team_id().unwrap_or_default())
 }

@@ -119,7 +119,7 @@ async fn a_token_works_from_its_making_to_its_revoking() {
     let phone = gateway.anonymous().with_token(token["secret"].as_str().unwrap());
     phone.get("/api/v1/tasks").await.expect(200);
     on.done(&online(&format!("token revoke {}", token["id"].as_str().unwrap()))).await;
-    phone.get("/api/v1/tasks").await.problem(401, "unauthenticated");
+    phone.get("/api/v1/tasks").await.problem(401, "unauthorized");
 
     on.refused("token list", &["no token", "MOSAIC_TOKEN"]).await;
     let wrong = place.clone().with_env("MOSAIC_TOKEN", "mosaic_wrong");

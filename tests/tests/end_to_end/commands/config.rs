@@ -9,7 +9,8 @@ async fn tiers_that_are_not_there_say_what_is() {
     let place = Place::new();
     for command in [&["serve"][..], &["export", "-"], &["import", "-"], &["config", "check"]] {
         let federated = place.clone().with_env("MOSAIC_TIER", "federated").run(command).await;
-        let federated = federated.fails_with(&["tier \"federated\" is not in this build: it was compiled without the feature \"federated\""]);
+        let federated =
+            federated.fails_with(&["tier \"federated\" is not in this build: it was compiled without the feature \"federated\""]);
         assert!(federated.stderr.contains("cargo build --release -p mosaic-gateway --features federated"), "{}", federated.stderr);
         let nonsense = place.clone().with_env("MOSAIC_TIER", "nonsense").run(command).await;
         nonsense.fails_with(&["there is no tier \"nonsense\" (built in=local)", "mosaic backends"]);

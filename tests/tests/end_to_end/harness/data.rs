@@ -33,7 +33,9 @@ impl DataSet {
         for (n, user) in users.iter().enumerate() {
             let role = if n < teams.len() { "owner" } else { "member" };
             let team = &teams[n % teams.len()];
-            records.push(json!({ "kind": "membership", "id": random.id(), "team_id": team, "user_id": user, "role": role, "created_at": time(n) }));
+            records.push(
+                json!({ "kind": "membership", "id": random.id(), "team_id": team, "user_id": user, "role": role, "created_at": time(n) }),
+            );
         }
         for n in 0..300 {
             records.push(task(&mut random, n, &users, &teams));

@@ -54,7 +54,8 @@ impl Tmpfs {
     /// Mounts one with room for `megabytes`.
     pub(crate) fn new(megabytes: u32) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "mosaic-test"]).arg(dir.path()).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "mosaic-test"]).arg(dir.path()).output();
         let mounted = mounted.expect("mount runs");
         assert!(
             mounted.status.success(),

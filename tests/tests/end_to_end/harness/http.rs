@@ -41,8 +41,15 @@ impl Client {
     }
 
     /// Asks for something and reads the whole answer; an error when the connection breaks.
-    pub(crate) async fn try_request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> io::Result<Answer> {
-        let mut request = Request::builder().method(&method).uri(path).header("host", self.address.to_string()).header("connection", "close");
+    pub(crate) async fn try_request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> io::Result<Answer> {
+        let mut request =
+            Request::builder().method(&method).uri(path).header("host", self.address.to_string()).header("connection", "close");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

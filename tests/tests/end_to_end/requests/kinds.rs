@@ -132,7 +132,7 @@ async fn a_stale_revision_changes_nothing() {
 
     update("\"1\"", "lost").await.refusal(412, "stale", "revision=2");
     update("\"99\"", "lost").await.refusal(412, "stale", "revision=2");
-    update("nonsense", "lost").await.refusal(400, "invalid", "if-match");
+    update("nonsense", "lost").await.refusal(400, "invalid_request", "if-match");
     let stale = ann.request(Method::DELETE, &path, &[("if-match", "\"1\"")], "").await;
     stale.refusal(412, "stale", "revision=2");
     assert_eq!(ann.get(&path).await.expect(200).json(), present);
@@ -147,7 +147,9 @@ async fn of_many_updates_at_one_revision_one_wins() {
     let path = path_of(&ann.create("notes", json!({ "title": "0" })).await);
     let racers = (0..8).map(|n| {
         let (ann, path) = (ann.clone(), path.clone());
-        async move { ann.request(Method::PATCH, &path, &[JSON[0], ("if-match", "\"1\"")], json!({ "title": n.to_string() }).to_string()).await.status }
+        async move {
+            ann.request(Method::PATCH, &path, &[JSON[0], ("if-match", "\"1\"")], json!({ "title": n.to_string() }).to_string()).await.status
+        }
     });
     let mut statuses = futures::future::join_all(racers).await;
     statuses.sort_unstable();
@@ -171,4 +173,3 @@ async fn whoever_still_holds_something_is_not_removed() {
 fn path_of(record: &Value) -> String {
     format!("/api/v1/{}s/{}", text(record, "kind"), text(record, "id"))
 }
-

@@ -82,11 +82,11 @@ async fn a_cursor_that_was_tampered_with_is_refused() {
         String::new(),
     ];
     for wrong in tampered {
-        ann.get(&format!("/api/v1/notes?limit=1&cursor={wrong}")).await.refusal(400, "invalid", "cursor");
+        ann.get(&format!("/api/v1/notes?limit=1&cursor={wrong}")).await.refusal(400, "invalid_cursor", "cursor");
     }
     // One of another list is no better.
     for list in ["notes?order=-created_at", "notes?order=updated_at", "tasks?limit=1"] {
-        ann.get(&format!("/api/v1/{list}&cursor={cursor}")).await.refusal(400, "invalid", "cursor");
+        ann.get(&format!("/api/v1/{list}&cursor={cursor}")).await.refusal(400, "invalid_cursor", "cursor");
     }
     // The limit may change between pages.
     assert_eq!(ann.get(&format!("/api/v1/notes?limit=5&cursor={cursor}")).await.expect(200).items().len(), 2);
@@ -108,6 +108,6 @@ async fn what_a_list_cannot_do_is_named() {
         ("status=%00", "status"),
         ("status=%ff", "UTF-8"),
     ] {
-        ann.get(&format!("/api/v1/tasks?{query}")).await.refusal(400, "invalid", names);
+        ann.get(&format!("/api/v1/tasks?{query}")).await.refusal(400, "invalid_request", names);
     }
 }

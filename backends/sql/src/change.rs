@@ -1,0 +1,106 @@
+//! Changing: one record made, replaced or removed, in a transaction that the caller holds. What must not come in: SQL
+//! that depends on a kind, and how a batch is committed.
+
+use mosaic_core::{Applied, Change, Error, ErrorKind, Id, Kind, Result, Scope, Timestamp, with_entity, with_kind};
+use sqlx::PgConnection;
+
+use crate::error;
+use crate::read::get;
+use crate::statement::timestamptz;
+use crate::table::{Holder, Table, taken};
+use crate::write::{self, Reason};
+
+/// Carries out one change.
+pub(crate) async fn carry_out(connection: &mut PgConnection, scope: Scope, at: Timestamp, change: &Change) -> Result<Applied> {
+    match change {
+        Change::Create(record) => with_entity!(record, given => create(connection, scope, given).await),
+        Change::Update(record) => with_entity!(record, given => update(connection, scope, at, given).await),
+        Change::Delete { kind, id, revision } => with_kind!(*kind, T => delete::<T>(connection, scope, at, *id, *revision).await),
+    }
+}
+
+async fn create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Applied> {
+    let mut new = given.clone();
+    new.stamp(given.updated_at(), 1);
+    prepare_insert::<T>(connection).await?;
+    if !write::insert::<T>(connection, scope, &write::as_json(&[&new])?).await?.is_empty() {
+        return Ok(Applied::Created(new.into().without_secrets()));
+    }
+
+    let reason = write::why_not_inserted(connection, scope, &[given]).await?.pop().unwrap_or(Reason::Gone);
+    if let Reason::NotAllowed(refusal) = reason {
+        return Err(refusal);
+    }
+    if let Some(kept) = get::<T>(connection, Scope::System, given.id()).await? {
+        let seen = get::<T>(connection, scope, given.id()).await?.is_some();
+        let kept = kept.into();
+        return if seen && kept.same_content(&given.clone().into()) {
+            Ok(Applied::Unchanged(kept.without_secrets()))
+        } else {
+            Err(taken(T::KIND, given.id()))
+        };
+    }
+    Err(match reason {
+        Reason::NotAllowed(refusal) | Reason::Broken(refusal) | Reason::Taken(refusal) => refusal,
+        Reason::Gone => write::in_between(),
+    })
+}
+
+/// Runs what a table needs before rows are added.
+pub(crate) async fn prepare_insert<T: Table>(connection: &mut PgConnection) -> Result<()> {
+    match T::BEFORE_INSERT {
+        Some(sql) => sqlx::query(sql).execute(connection).await.map(|_| ()).map_err(error::from_sqlx),
+        None => Ok(()),
+    }
+}
+
+async fn update<T: Table>(connection: &mut PgConnection, scope: Scope, at: Timestamp, given: &T) -> Result<Applied> {
+    let mut new = given.clone();
+    new.stamp(at, given.revision());
+    match write::update(connection, scope, &new).await? {
+        Some(updated) => Ok(Applied::Updated(updated.into().without_secrets())),
+        None => Err(write::why_not_updated(connection, scope, given).await?),
+    }
+}
+
+async fn delete<T: Table>(connection: &mut PgConnection, scope: Scope, at: Timestamp, id: Id, revision: Option<u64>) -> Result<Applied> {
+    // No stored revision is past the range.
+    let wanted = revision.map(|revision| i64::try_from(revision).unwrap_or(i64::MAX));
+    if let Some(kept) = write::lock::<T>(connection, scope, id, wanted).await? {
+        if let Some(holder) = T::HOLDS {
+            holds_nothing(connection, holder, T::KIND, id).await?;
+        }
+        if let Some((user_id, team_id)) = kept.releases() {
+            take_back(connection, at, user_id, team_id).await?;
+        }
+        if write::delete::<T>(connection, scope, id, wanted).await? {
+            return Ok(Applied::Deleted);
+        }
+    }
+    Err(write::why_not_deleted::<T>(connection, scope, id, revision).await?)
+}
+
+/// Checks that no content is left which a removed user owns, or which lives in a removed team. Its row is
+/// locked, so none comes in between.
+async fn holds_nothing(connection: &mut PgConnection, holder: Holder, kind: Kind, id: Id) -> Result<()> {
+    let mut refusal = Error::new(ErrorKind::Conflict, format!("the {kind} still holds records")).with("id", id);
+    let mut any = false;
+    for content in Kind::ALL {
+        let Some(count) = with_kind!(*content, T => T::COUNT) else { continue };
+        let count: i64 = sqlx::query_scalar(count(holder)).bind(id).fetch_one(&mut *connection).await.map_err(error::from_sqlx)?;
+        any |= count > 0;
+        refusal = refusal.with(content.plural(), count);
+    }
+    if any { Err(refusal.hint("move or remove these records first")) } else { Ok(()) }
+}
+
+/// Takes back the assignments of a user who leaves a team, or all.
+async fn take_back(connection: &mut PgConnection, at: Timestamp, user_id: Id, team_id: Option<Id>) -> Result<()> {
+    for kind in Kind::ALL {
+        if let Some(sql) = with_kind!(*kind, T => T::TAKE_BACK) {
+            let done = sqlx::query(sql).bind(timestamptz(at)).bind(user_id).bind(team_id).execute(&mut *connection).await;
+            done.map_err(error::from_sqlx)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Reading: one record, a page of a list, a page of an export. What must not come in: what one kind has that others
+//! have not; that is [`Table`]'s.
+
+use mosaic_core::{Error, Field, FieldType, FieldValue, Id, PAGE_BYTES, PAGE_ITEMS, Page, Query, Record, Result, Scope};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use crate::statement::Statement;
+use crate::table::{Table, decode};
+
+/// Reads one record, if the scope sees it.
+pub(crate) async fn get<T: Table>(connection: &mut PgConnection, scope: Scope, id: Id) -> Result<Option<T>> {
+    let mut statement = Statement::of(scope, "SELECT ")?;
+    statement.sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.id = ").bind(id);
+    statement.sql(" AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(")");
+    statement.row(connection).await?.as_ref().map(decode).transpose()
+}
+
+/// Reads a page of a list.
+pub(crate) async fn list<T: Table>(connection: &mut PgConnection, scope: Scope, query: &Query) -> Result<Page> {
+    check::<T>(query)?;
+    let order = Order { key: Some(query.order.name), descending: query.descending };
+    // One more than asked for shows whether there are more.
+    let limit = query.limit.min(PAGE_ITEMS) + 1;
+    let mut statement = Statement::of(scope, "SELECT ")?;
+    select_cut::<T>(&mut statement, order);
+    statement.sql(" FROM (");
+    if is_open::<T>(scope) || query.filters.iter().any(|(field, _)| field.name == T::SPACE) {
+        from_one_run::<T>(&mut statement, scope, query, order, limit);
+    } else {
+        from_spaces::<T>(&mut statement, query, order, limit);
+    }
+    statement.sql(") AS kept");
+    order_by(&mut statement, order, "kept");
+
+    let found = statement.rows(connection).await?;
+    let (mut items, cut) = uncut::<T>(&found)?;
+    let more = cut || items.len() == limit;
+    items.truncate(limit - 1);
+    let items: Vec<_> = items.into_iter().map(|item| item.into().without_secrets()).collect();
+    let next = items.last().filter(|_| more).and_then(|last| query.position(last));
+    Ok(Page { items, next })
+}
+
+/// Reads the records behind an id, in the order of their ids.
+pub(crate) async fn export<T: Table>(connection: &mut PgConnection, after: Option<Id>, limit: usize) -> Result<Vec<Record>> {
+    let order = Order { key: None, descending: false };
+    let mut statement = Statement::new("SELECT ");
+    select_cut::<T>(&mut statement, order);
+    statement.sql(" FROM (SELECT ").sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept");
+    if let Some(id) = after {
+        statement.sql(" WHERE kept.id > ").bind(id);
+    }
+    order_by(&mut statement, order, "kept");
+    statement.sql(" LIMIT ").bind(row_count(limit)).sql(") AS kept");
+    order_by(&mut statement, order, "kept");
+    let (items, _) = uncut::<T>(&statement.rows(connection).await?)?;
+    Ok(items.into_iter().map(Into::into).collect())
+}
+
+/// What rows are ordered by: a column, if any, and then the id.
+#[derive(Clone, Copy)]
+struct Order {
+    key: Option<&'static str>,
+    descending: bool,
+}
+
+/// The rows that a list takes from the whole table, or from one space: they lie together in one index.
+fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
+    statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE true");
+    if !is_open::<T>(scope) {
+        for (_, space_id) in query.filters.iter().filter(|(field, _)| field.name == T::SPACE) {
+            statement.sql(" AND EXISTS (SELECT FROM (").sql(T::SPACES).sql(") AS mine WHERE mine.space_id = ").field(space_id).sql(")");
+        }
+    }
+    narrow(statement, query);
+    order_by(statement, order, "kept");
+    statement.sql(" LIMIT ").bind(row_count(limit));
+}
+
+/// The rows that a list takes from several spaces: the first of each, merged. Only keys are merged, which the
+/// indexes hold; the rows themselves are fetched for those that are left.
+fn from_spaces<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
+    let keys = |statement: &mut Statement, of: &'static str| {
+        statement.sql("SELECT ").sql(of).sql(".id");
+        if let Some(key) = order.key {
+            statement.sql(", ").sql(of).sql(".").sql(key);
+        }
+    };
+    statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM (");
+    keys(statement, "place");
+    statement.sql(" FROM (").sql(T::SPACES).sql(") AS mine CROSS JOIN LATERAL (");
+    keys(statement, "kept");
+    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = mine.space_id");
+    narrow(statement, query);
+    order_by(statement, order, "kept");
+    statement.sql(" LIMIT ").bind(row_count(limit)).sql(") AS place");
+    order_by(statement, order, "place");
+    statement.sql(" LIMIT ").bind(row_count(limit));
+    statement.sql(") AS place JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = place.id");
+}
+
+/// Adds the filters, and where to go on.
+fn narrow(statement: &mut Statement, query: &Query) {
+    for (field, value) in &query.filters {
+        statement.sql(" AND kept.").sql(field.name).sql(" = ").field(value);
+    }
+    if let Some(after) = &query.after {
+        statement.sql(" AND (kept.").sql(query.order.name).sql(", kept.id) ").sql(if query.descending { "< (" } else { "> (" });
+        statement.field(&after.key).sql(", ").bind(after.id).sql(")");
+    }
+}
+
+fn order_by(statement: &mut Statement, order: Order, of: &'static str) {
+    statement.sql(" ORDER BY ");
+    order_keys(statement, order, of);
+}
+
+fn order_keys(statement: &mut Statement, order: Order, of: &'static str) {
+    let direction = if order.descending { " DESC" } else { "" };
+    if let Some(key) = order.key {
+        statement.sql(of).sql(".").sql(key).sql(direction).sql(", ");
+    }
+    statement.sql(of).sql(".id").sql(direction);
+}
+
+/// Selects the columns of the rows `kept`. Past [`PAGE_BYTES`] a body is null: the server sends no more
+/// than that. Its length is known without reading it.
+fn select_cut<T: Table>(statement: &mut Statement, order: Order) {
+    statement.sql(T::LEAN);
+    if T::BODY {
+        statement.sql(", CASE WHEN sum(octet_length(kept.body)) OVER (ORDER BY ");
+        order_keys(statement, order, "kept");
+        statement.sql(" ROWS UNBOUNDED PRECEDING) <= ").bind(PAGE_BYTES as i64).sql(" THEN kept.body END AS body");
+    }
+}
+
+/// The items of a page up to the first one whose body was cut, and whether there was one.
+fn uncut<T: Table>(rows: &[PgRow]) -> Result<(Vec<T>, bool)> {
+    let is_cut = |row: &&PgRow| T::BODY && row.try_get_raw(row.len() - 1).is_ok_and(|body| body.is_null());
+    let whole = rows.iter().position(|row| is_cut(&row)).unwrap_or(rows.len());
+    let items = rows[..whole].iter().map(decode).collect::<Result<_>>()?;
+    Ok((items, whole < rows.len()))
+}
+
+/// Whether the scope sees every row of the table: [`Table::OPEN`], known here already.
+fn is_open<T: Table>(scope: Scope) -> bool {
+    if T::CONTENT { scope == Scope::System } else { scope.manages_accounts() }
+}
+
+/// Checks that a query asks for nothing but what the kind offers: fields get into the SQL by their names.
+fn check<T: Table>(query: &Query) -> Result<()> {
+    let known = |field: &Field, fields: &[Field], value: Option<&FieldValue>| {
+        fields.contains(field) && value.is_none_or(|value| has_type(value, field.ty))
+    };
+    let filters = query.filters.iter().all(|(field, value)| known(field, T::FILTERS, Some(value)));
+    let order = known(&query.order, T::ORDERS, query.after.as_ref().map(|after| &after.key));
+    if filters && order {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{} have no such list", T::KIND.plural())))
+}
+
+fn has_type(value: &FieldValue, ty: FieldType) -> bool {
+    matches!((value, ty), (FieldValue::Id(_), FieldType::Id) | (FieldValue::Text(_), FieldType::Text) | (FieldValue::Time(_), FieldType::Time))
+}
+
+fn row_count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,242 @@
+//! The statements that write, for one record or a thousand: records go in as one JSON document, which Postgres reads as a table
+//! named `given`. The conditions on writing are part of the statement; when it left a record out, the same conditions are
+//! asked one by one for the reason. What must not come in: what a change means, and transactions.
+
+use std::iter;
+
+use mosaic_core::{Error, ErrorKind, Id, Result, Scope};
+use sqlx::postgres::PgRow;
+use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
+
+use crate::error;
+use crate::statement::Statement;
+use crate::table::{Right, Rule, Table, decode, forbidden};
+
+/// Why a record was not added.
+pub(crate) enum Reason {
+    /// Whoever asks may not make it.
+    NotAllowed(Error),
+    /// It breaks a rule, whoever makes it.
+    Broken(Error),
+    /// It has a value that is another's, and must not be.
+    Taken(Error),
+    /// There was one, and it has gone meanwhile.
+    Gone,
+}
+
+/// Adds the records that may be added; answers their ids. Left out are those that break a rule, and those whose
+/// id or unique value is taken.
+pub(crate) async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, json: &str) -> Result<Vec<Id>> {
+    let mut statement = Statement::of(scope, "INSERT INTO ")?;
+    statement.sql(T::NAME).sql(" (").sql(T::NAMES).sql(") SELECT ").sql(T::GIVEN);
+    from_given::<T>(&mut statement, json);
+    statement.sql(" WHERE true");
+    for condition in when_made::<T>() {
+        statement.sql(" AND ");
+        condition.add(&mut statement);
+    }
+    // Of two with one unique value, the first goes in.
+    statement.sql(" ORDER BY given.ordinality ON CONFLICT DO NOTHING RETURNING id");
+    statement.rows(connection).await?.iter().map(|row| column(row, 0)).collect()
+}
+
+/// Why each of these records was not added, in their order.
+pub(crate) async fn why_not_inserted<T: Table>(connection: &mut PgConnection, scope: Scope, given: &[&T]) -> Result<Vec<Reason>> {
+    let json = as_json(given)?;
+    let mut statement = Statement::of(scope, "SELECT ")?;
+    first_broken(&mut statement, when_made::<T>());
+    statement.sql(", ");
+    taken_by::<T>(&mut statement);
+    from_given::<T>(&mut statement, &json);
+    statement.sql(" ORDER BY given.ordinality");
+    let rows = statement.rows(connection).await?;
+    iter::zip(&rows, given).map(|(row, given)| reason(row, *given, scope)).collect()
+}
+
+fn reason<T: Table>(row: &PgRow, given: &T, scope: Scope) -> Result<Reason> {
+    if let Some(broken) = broken(row, 0, when_made::<T>())? {
+        let refusal = (broken.rule.otherwise)(given);
+        return Ok(if broken.asks_who { Reason::NotAllowed(refusal) } else { Reason::Broken(refusal) });
+    }
+    Ok(column::<Option<Id>>(row, 1)?.map_or(Reason::Gone, |other| Reason::Taken(not_unique(given, scope, other))))
+}
+
+/// Replaces the record that is at the revision of `given`, if it may be; answers how it is now.
+pub(crate) async fn update<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Option<T>> {
+    let json = as_json(&[given])?;
+    let mut statement = Statement::of(scope, "UPDATE ")?;
+    statement.sql(T::NAME).sql(" AS kept SET ").sql(T::CHANGES);
+    from_given::<T>(&mut statement, &json);
+    statement.sql(" WHERE kept.id = given.id AND kept.revision = given.revision AND ");
+    may::<T>(&mut statement, &T::MAY_UPDATE);
+    for condition in when_changed::<T>() {
+        statement.sql(" AND ");
+        condition.add(&mut statement);
+    }
+    statement.sql(" AND ");
+    taken_by::<T>(&mut statement);
+    statement.sql(" IS NULL RETURNING ").sql(T::COLUMNS);
+    statement.row(connection).await?.as_ref().map(decode).transpose()
+}
+
+/// Why a record was not replaced.
+pub(crate) async fn why_not_updated<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Error> {
+    let json = as_json(&[given])?;
+    let mut statement = Statement::of(scope, "SELECT ")?;
+    standing::<T>(&mut statement, &T::MAY_UPDATE);
+    statement.sql(", ");
+    first_broken(&mut statement, when_changed::<T>());
+    statement.sql(", ");
+    taken_by::<T>(&mut statement);
+    from_given::<T>(&mut statement, &json);
+    statement.sql(" JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = given.id");
+    let Some(row) = statement.row(connection).await? else { return Ok(Error::not_found(T::KIND, given.id())) };
+    if let Some(refusal) = refused::<T>(&row, given.id(), &T::MAY_UPDATE, Some(given.revision()))? {
+        return Ok(refusal);
+    }
+    if let Some(broken) = broken(&row, 3, when_changed::<T>())? {
+        return Ok((broken.rule.otherwise)(given));
+    }
+    Ok(column::<Option<Id>>(&row, 4)?.map_or_else(in_between, |other| not_unique(given, scope, other)))
+}
+
+/// Reads a record that is about to be removed, and keeps others from touching it or referring to it.
+pub(crate) async fn lock<T: Table>(connection: &mut PgConnection, scope: Scope, id: Id, revision: Option<i64>) -> Result<Option<T>> {
+    let mut statement = Statement::of(scope, "SELECT ")?;
+    statement.sql(T::COLUMNS).sql(" FROM ").sql(T::NAME);
+    to_delete::<T>(&mut statement, id, revision);
+    statement.sql(" FOR UPDATE OF kept");
+    statement.row(connection).await?.as_ref().map(decode).transpose()
+}
+
+/// Removes a record, if it may be; answers whether it did.
+pub(crate) async fn delete<T: Table>(connection: &mut PgConnection, scope: Scope, id: Id, revision: Option<i64>) -> Result<bool> {
+    let mut statement = Statement::of(scope, "DELETE FROM ")?;
+    statement.sql(T::NAME);
+    to_delete::<T>(&mut statement, id, revision);
+    Ok(statement.run(connection).await? == 1)
+}
+
+fn to_delete<T: Table>(statement: &mut Statement, id: Id, revision: Option<i64>) {
+    statement.sql(" AS kept WHERE kept.id = ").bind(id).sql(" AND kept.revision = coalesce(").bind(revision).sql(", kept.revision) AND ");
+    may::<T>(statement, &T::MAY_DELETE);
+}
+
+/// Why a record was not removed.
+pub(crate) async fn why_not_deleted<T: Table>(connection: &mut PgConnection, scope: Scope, id: Id, revision: Option<u64>) -> Result<Error> {
+    let mut statement = Statement::of(scope, "SELECT ")?;
+    standing::<T>(&mut statement, &T::MAY_DELETE);
+    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.id = ").bind(id);
+    let Some(row) = statement.row(connection).await? else { return Ok(Error::not_found(T::KIND, id)) };
+    Ok(refused::<T>(&row, id, &T::MAY_DELETE, revision)?.unwrap_or_else(in_between))
+}
+
+/// A condition on a record that is written.
+struct Condition<T: 'static> {
+    rule: &'static Rule<T>,
+    /// Whether it is on who writes: then it is none for those to whom the table is open.
+    asks_who: bool,
+}
+
+impl<T: Table> Condition<T> {
+    fn on_who(rule: &'static Rule<T>) -> Self {
+        Self { rule, asks_who: true }
+    }
+
+    fn on_all(rule: &'static Rule<T>) -> Self {
+        Self { rule, asks_who: false }
+    }
+
+    fn add(&self, statement: &mut Statement) {
+        if self.asks_who {
+            statement.sql("(").sql(T::OPEN).sql(" OR (").sql(self.rule.holds).sql("))");
+        } else {
+            statement.sql("(").sql(self.rule.holds).sql(")");
+        }
+    }
+}
+
+fn when_made<T: Table>() -> impl Iterator<Item = Condition<T>> {
+    T::MAY_CREATE.iter().map(Condition::on_who).chain(T::NEW.iter().chain(T::RULES).map(Condition::on_all))
+}
+
+fn when_changed<T: Table>() -> impl Iterator<Item = Condition<T>> {
+    let may_become = T::MAY_BECOME.iter().map(Condition::on_who);
+    T::FIXED.iter().map(Condition::on_all).chain(may_become).chain(T::RULES.iter().map(Condition::on_all))
+}
+
+/// Selects the number of the first condition that does not hold, counted from 2; null when all hold.
+fn first_broken<T: Table>(statement: &mut Statement, conditions: impl Iterator<Item = Condition<T>>) {
+    statement.sql("array_position(ARRAY[true");
+    for condition in conditions {
+        statement.sql(", ");
+        condition.add(statement);
+        statement.sql(" IS TRUE");
+    }
+    statement.sql("], false)");
+}
+
+/// Reads what [`first_broken`] selected.
+fn broken<T: Table>(row: &PgRow, index: usize, mut conditions: impl Iterator<Item = Condition<T>>) -> Result<Option<Condition<T>>> {
+    let number = column::<Option<i32>>(row, index)?.and_then(|number| usize::try_from(number).ok());
+    Ok(number.and_then(|number| conditions.nth(number.saturating_sub(2))))
+}
+
+/// Selects the id of another row that has what each must have to itself; null when there is none.
+fn taken_by<T: Table>(statement: &mut Statement) {
+    match T::UNIQUE {
+        Some(unique) => statement.sql("(SELECT other.id FROM ").sql(T::NAME).sql(" AS other WHERE other.id <> given.id AND ").sql(unique.same).sql(")"),
+        None => statement.sql("NULL::uuid"),
+    };
+}
+
+fn not_unique<T: Table>(given: &T, scope: Scope, other: Id) -> Error {
+    let Some(unique) = T::UNIQUE else { return in_between() };
+    let error = Error::new(ErrorKind::Conflict, format!("another {} has this {}", T::KIND, unique.field)).with("field", unique.field);
+    let error = (unique.value)(given).into_iter().fold(error, |error, value| error.with(unique.field, value));
+    // Others may not be allowed to see which.
+    if scope == Scope::System { error.with("taken_by", other) } else { error }
+}
+
+/// The condition that the scope sees the row `kept`, and has a right to it.
+fn may<T: Table>(statement: &mut Statement, right: &Right) {
+    statement.sql("(").sql(T::OPEN).sql(" OR ((").sql(T::SEES).sql(") AND (").sql(right.holds).sql(")))");
+}
+
+/// Selects the revision of `kept`, whether the scope sees it, and whether it has a right to it.
+fn standing<T: Table>(statement: &mut Statement, right: &Right) {
+    statement.sql("kept.revision, (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(") IS TRUE");
+    statement.sql(", (").sql(T::OPEN).sql(" OR ").sql(right.holds).sql(") IS TRUE");
+}
+
+/// The refusal that follows from what [`standing`] selected, if any.
+fn refused<T: Table>(row: &PgRow, id: Id, right: &Right, revision: Option<u64>) -> Result<Option<Error>> {
+    let present = column::<i64>(row, 0)?.unsigned_abs();
+    Ok(if !column::<bool>(row, 1)? {
+        Some(Error::not_found(T::KIND, id))
+    } else if !column::<bool>(row, 2)? {
+        Some(forbidden(right.otherwise, T::KIND, id))
+    } else if revision.is_some_and(|revision| revision != present) {
+        Some(Error::stale(T::KIND, id, present))
+    } else {
+        None
+    })
+}
+
+/// When a statement did nothing, and a moment later there is no reason why.
+pub(crate) fn in_between() -> Error {
+    Error::new(ErrorKind::Unavailable, "another write got in the way").hint("try again")
+}
+
+/// Records as a JSON array. A token's comes with its hash.
+pub(crate) fn as_json<T: Table>(records: &[&T]) -> Result<String> {
+    serde_json::to_string(records).map_err(|error| Error::new(ErrorKind::Internal, "a record has no JSON form").source(error))
+}
+
+fn from_given<T: Table>(statement: &mut Statement, json: &str) {
+    statement.sql(" FROM ROWS FROM (json_to_recordset(").bind(json).sql("::json) AS (").sql(T::TYPES).sql(")) WITH ORDINALITY AS given");
+}
+
+fn column<'r, C: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, index: usize) -> Result<C> {
+    row.try_get(index).map_err(error::from_sqlx)
+}

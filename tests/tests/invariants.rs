@@ -1,0 +1,144 @@
+//! What ARCHITECTURE.md says always holds of the crates: who may depend on whom, and where backends are named.
+//! What must not come in: what a running gateway does.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mosaic_gateway as _;
+use serde_json::Value;
+
+/// What only some tier needs; the others must be free of it.
+const FEDERATED: &[&str] = &["mosaic-federated", "pgvector", "redis"];
+const EMBEDDED: &[&str] = &["mosaic-pglite", "oliphaunt", "wasmer"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(arguments).args(["--offline", "--locked"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The names of all crates that a package is built from, itself among them.
+fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let mut all = vec!["tree", "-p", package, "--prefix", "none", "--no-dedupe"];
+    all.extend(arguments);
+    let names: BTreeSet<_> = cargo(&all).lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
+    assert!(names.contains(package), "{package} is not among {names:?}");
+    names
+}
+
+/// Those crates that are named in a list, or belong to a family that is.
+fn among<'a>(names: &'a BTreeSet<String>, families: &[&str]) -> Vec<&'a str> {
+    let belongs = |name: &str, family: &str| name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    names.iter().map(String::as_str).filter(|name| families.iter().any(|family| belongs(name, family))).collect()
+}
+
+/// The packages of the workspace, as cargo describes them.
+fn packages() -> Vec<Value> {
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// The names of our own crates that a package depends on, in its code or its build.
+fn own_dependencies(package: &Value) -> BTreeSet<&str> {
+    let used = package["dependencies"].as_array().unwrap().iter().filter(|dependency| dependency["kind"] != "dev");
+    used.filter_map(|dependency| dependency["name"].as_str()).filter(|name| name.starts_with("mosaic-")).collect()
+}
+
+fn lives_under(package: &Value, directory: &str) -> bool {
+    Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap().components().any(|part| part.as_os_str() == directory)
+}
+
+/// Every Rust file under a directory of the workspace, with its text.
+fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+#[test]
+fn core_depends_on_no_database_no_tls_and_no_http() {
+    let names = dependencies("mosaic-core", &["-e", "normal"]);
+    assert_eq!(among(&names, &["sqlx", "redis", "rustls", "axum", "reqwest", "hyper", "tokio", "mosaic"]), ["mosaic-core"]);
+}
+
+#[test]
+fn backends_depend_on_core_and_sql_alone() {
+    let packages = packages();
+    let backends: Vec<_> = packages.iter().filter(|package| lives_under(package, "backends")).collect();
+    assert!(backends.len() >= 2, "there are the SQL and the embedded one");
+    for backend in backends {
+        let others: Vec<_> = own_dependencies(backend).into_iter().filter(|name| !["mosaic-core", "mosaic-sql"].contains(name)).collect();
+        assert!(others.is_empty(), "{} depends on {others:?}", backend["name"]);
+    }
+}
+
+#[test]
+fn one_file_of_the_gateway_names_backends_and_features() {
+    let packages = packages();
+    let crates = packages
+        .iter()
+        .filter(|package| lives_under(package, "backends"))
+        .map(|package| package["name"].as_str().unwrap().replace('-', "_"));
+    let crates: Vec<_> = crates.collect();
+    let named = |text: &str| {
+        text.contains("cfg(feature") || text.contains("cfg!(feature") || crates.iter().any(|name| text.contains(name.as_str()))
+    };
+    let files: Vec<_> = sources(&root().join("gateway")).into_iter().filter(|(_, text)| named(text)).map(|(path, _)| path).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert!(files[0].ends_with("gateway/src/backends.rs"), "{files:?}");
+}
+
+#[test]
+fn a_gateway_holds_only_the_tiers_it_was_built_with() {
+    let default = dependencies("mosaic-gateway", &["-e", "normal,build"]);
+    assert!(among(&default, FEDERATED).is_empty(), "{default:?}");
+    assert!(
+        among(&default, &["mosaic-pglite", "oliphaunt-wasix", "wasmer"]).len() >= 3,
+        "the names below are those of the embedded engine"
+    );
+
+    let bare = dependencies("mosaic-gateway", &["-e", "normal,build", "--no-default-features"]);
+    assert!(among(&bare, FEDERATED).is_empty(), "{:?}", among(&bare, FEDERATED));
+    assert!(among(&bare, EMBEDDED).is_empty(), "{:?}", among(&bare, EMBEDDED));
+}
+
+#[test]
+fn every_tier_that_a_feature_builds_in_is_registered() {
+    let packages = packages();
+    let gateway = packages.iter().find(|package| package["name"] == "mosaic-gateway").unwrap();
+    let features = gateway["features"].as_object().unwrap();
+    let tiers: Vec<_> = mosaic_core::registry::backends().unwrap().into_iter().map(|entry| entry.tier).collect();
+    assert!(tiers.is_sorted_by(|a, b| a < b), "sorted, none twice: {tiers:?}");
+    assert!(tiers.contains(&"local"), "{tiers:?}");
+    for (tier, feature) in mosaic_core::registry::SHIPPED {
+        assert_eq!(
+            tiers.contains(tier),
+            features.contains_key(*feature),
+            "these tests run with every feature, so {tier} is there if {feature:?} is one"
+        );
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let silent: Vec<_> = ["core", "backends", "gateway", "tests"]
+        .iter()
+        .flat_map(|directory| sources(&root().join(directory)))
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(silent.is_empty(), "these do not open with a line of `//!`: {silent:?}");
+}
