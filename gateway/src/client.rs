@@ -52,7 +52,9 @@ impl Client {
             builder = builder.tls_certs_only(std::iter::empty());
         }
         let http = builder.build().map_err(|error| {
-            Error::new(ErrorKind::Config, "the client cannot be set up").with("reason", cause(&error)).hint("install the system's ca-certificates")
+            Error::new(ErrorKind::Config, "the client cannot be set up")
+                .with("reason", cause(&error))
+                .hint("install the system's ca-certificates")
         })?;
         Ok(Self { http, base, token })
     }
@@ -197,7 +199,8 @@ fn parse(text: &str) -> Result<Url> {
     let refuse = |why: &'static str| Error::new(ErrorKind::Config, why).hint("give it as http://127.0.0.1:7420");
     let url: Url = text.parse().map_err(|_| refuse("the gateway's url is not one"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(refuse("the gateway's url begins with http:// or https:// and a host").with("url", text.split('@').next_back().unwrap_or_default()));
+        return Err(refuse("the gateway's url begins with http:// or https:// and a host")
+            .with("url", text.split('@').next_back().unwrap_or_default()));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("the gateway's url holds a user or a password; the token goes into MOSAIC_TOKEN"));
@@ -312,7 +315,9 @@ mod tests {
         for url in ["http://127.0.0.1:7420", "https://mosaic.example", "http://[::1]:7420/", "https://example.org/team/mosaic/"] {
             assert!(parse(url).is_ok(), "{url}");
         }
-        for url in ["127.0.0.1:7420", "localhost:7420", "ftp://x", "http://", "http://ada:secret@host", "http://host/?a=b", "http://host/#a", ""] {
+        for url in
+            ["127.0.0.1:7420", "localhost:7420", "ftp://x", "http://", "http://ada:secret@host", "http://host/?a=b", "http://host/#a", ""]
+        {
             let error = parse(url).map(|_| ()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(!error.to_string().contains("secret"), "{error}");

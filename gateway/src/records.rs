@@ -12,8 +12,8 @@ use crate::secret::TokenSecret;
 /// How often a change without an expected revision is tried anew when someone else was faster.
 const MERGE_ATTEMPTS: usize = 5;
 
-/// What a client may not set: the gateway does.
-const OURS: &[&str] = &["created_at", "updated_at", "revision", "hash", "last_used_at"];
+/// The fields that a client may not set: the gateway does.
+pub const OURS: &[&str] = &["created_at", "updated_at", "revision", "hash", "last_used_at"];
 
 /// Records, as their API has them.
 #[derive(Clone)]

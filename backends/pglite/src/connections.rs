@@ -70,7 +70,7 @@ impl Ending {
             }
             Self::Lost => Error::new(ErrorKind::Unavailable, "the embedded engine stopped during the work, and is being replaced")
                 .retry(Retry::Unknown)
-                .hint("look whether the change was made, then try again"),
+                .hint("try again in a moment; of a change that was under way, look first whether it was made"),
         }
     }
 }

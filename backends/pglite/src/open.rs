@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use mosaic_core::memory::MemoryCache;
 use mosaic_core::{Backend, Error, ErrorKind, Options, Result, Service};
+use mosaic_sql::SqlStorage;
 use mosaic_sql::connection::Connections;
 
 use crate::config::Config;
@@ -52,8 +54,9 @@ impl Engine {
 
 /// Opens tier local.
 pub(crate) async fn open(options: Options) -> Result<Backend> {
-    let _engine = Engine::open(&options).await?;
-    Err(Error::new(ErrorKind::Unsupported, ""))
+    let engine = Engine::open(&options).await?;
+    let storage = SqlStorage::open(engine.connections).await?;
+    Ok(Backend { storage: Arc::new(storage), cache: Arc::new(MemoryCache::new(options.clock)), vectors: None, services: engine.services })
 }
 
 fn service(name: &'static str, task: tokio::task::JoinHandle<Result<()>>) -> Service {

@@ -5,6 +5,15 @@ use async_trait::async_trait;
 use mosaic_core::{Error, Result};
 use sqlx::PgConnection;
 
+/// What every connection must run once, when it is made, before it is lent. Each list has an index made for it, and
+/// each statement is planned once for all values: the planner is to take that index, and not to give
+/// it up for a scan because it looked while a table was small, or has not counted it since.
+pub const SETTINGS: &str = "\
+    SET enable_seqscan = off; \
+    SET enable_bitmapscan = off; \
+    SET jit = off; \
+    SET plan_cache_mode = force_generic_plan";
+
 /// What a connection is wanted for. Each implementation sets a deadline for each, counted from the moment the
 /// connection is handed out; past it, the work is ended by force and fails as [`mosaic_core::ErrorKind::Timeout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +26,7 @@ pub enum Work {
     Maintenance,
 }
 
-/// Where connections come from.
+/// Where connections come from. Each has run [`SETTINGS`].
 #[async_trait]
 pub trait Connections: Send + Sync + 'static {
     /// Hands out a connection; waits for one that is free. Never called by a task that holds one.

@@ -9,7 +9,8 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
     let ours = match &error {
         sqlx::Error::Database(report) => from_sqlstate(report.code().as_deref().unwrap_or_default(), report.constraint()),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
-            Error::new(ErrorKind::Corrupt, "a stored record cannot be read").hint("restore the database, or export it with the version of Mosaic that wrote it")
+            Error::new(ErrorKind::Corrupt, "a stored record cannot be read")
+                .hint("restore the database, or export it with the version of Mosaic that wrote it")
         }
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => lost(),
         _ => Error::new(ErrorKind::Internal, "the database could not be used"),
@@ -35,7 +36,8 @@ pub(crate) fn is_lost(error: &Error) -> bool {
 }
 
 fn lost() -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection to the database was lost").hint("try again; if it stays so, look whether the database runs")
+    Error::new(ErrorKind::Unavailable, "the connection to the database was lost")
+        .hint("try again; if it stays so, look whether the database runs")
 }
 
 /// The classes and codes of the Postgres manual, appendix A, that mean something of their own to Mosaic.
@@ -67,7 +69,9 @@ mod sqlstate {
 fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
     use sqlstate::*;
     match code {
-        UNIQUE_VIOLATION => of_constraint(ErrorKind::Conflict, "another record has the same value where each must have its own", constraint),
+        UNIQUE_VIOLATION => {
+            of_constraint(ErrorKind::Conflict, "another record has the same value where each must have its own", constraint)
+        }
         // Statements check references themselves; this one was there then, and was removed before the lock on it was granted.
         FOREIGN_KEY_VIOLATION => of_constraint(ErrorKind::Invalid, "refers to a record that does not exist any more", constraint),
         CHECK_VIOLATION | NOT_NULL_VIOLATION => of_constraint(ErrorKind::Invalid, "a value is missing or out of bounds", constraint),
@@ -76,14 +80,16 @@ fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
         SERIALIZATION_FAILURE | DEADLOCK_DETECTED | LOCK_NOT_AVAILABLE => {
             Error::new(ErrorKind::Unavailable, "another write got in the way").hint("try again")
         }
-        QUERY_CANCELED => Error::new(ErrorKind::Timeout, "the database ended the work at its deadline").retry(Retry::Safe).hint("ask for less at once"),
-        DISK_FULL => Error::new(ErrorKind::Full, "no space is left where the database keeps its data").hint("free some space on that disk, then try again"),
+        QUERY_CANCELED => {
+            Error::new(ErrorKind::Timeout, "the database ended the work at its deadline").retry(Retry::Safe).hint("ask for less at once")
+        }
+        DISK_FULL => Error::new(ErrorKind::Full, "no space is left where the database keeps its data")
+            .hint("free some space on that disk, then try again"),
         READ_ONLY_SQL_TRANSACTION => {
             Error::new(ErrorKind::Unavailable, "the database takes no writes").hint("connect to the primary server, not to a standby")
         }
-        INSUFFICIENT_PRIVILEGE => {
-            Error::new(ErrorKind::Config, "the database user may not do this").hint("make the database user the owner of the database's schema")
-        }
+        INSUFFICIENT_PRIVILEGE => Error::new(ErrorKind::Config, "the database user may not do this")
+            .hint("make the database user the owner of the database's schema"),
         UNDEFINED_TABLE | UNDEFINED_COLUMN => {
             Error::new(ErrorKind::Corrupt, "the database does not have Mosaic's schema any more").hint("restore the database from a backup")
         }
@@ -94,9 +100,8 @@ fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
             Error::new(ErrorKind::Corrupt, "the database's files are damaged").hint("restore the database from a backup")
         }
         _ if code.starts_with(CONNECTION_EXCEPTION) || code.starts_with(OPERATOR_INTERVENTION) => lost(),
-        _ if code.starts_with(INSUFFICIENT_RESOURCES) => {
-            Error::new(ErrorKind::Unavailable, "the database is short of resources").hint("try again; if it stays so, give the database more memory or connections")
-        }
+        _ if code.starts_with(INSUFFICIENT_RESOURCES) => Error::new(ErrorKind::Unavailable, "the database is short of resources")
+            .hint("try again; if it stays so, give the database more memory or connections"),
         _ => Error::new(ErrorKind::Internal, "the database refused a statement").with("sqlstate", code),
     }
 }

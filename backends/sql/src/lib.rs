@@ -1,2 +1,29 @@
-//! placeholder
+//! Mosaic's SQL, written once: an implementation of [`Storage`](mosaic_core::Storage) for whatever speaks Postgres, from
+//! version 15 on, without extensions. It works alike on the embedded engine's one connection and on a server's many.
+//! What must not come in: how connections are made, and registration: this crate offers no tier.
+//!
+//! # Where to look
+//! - `migrations/`: the schema.
+//! - `kinds/`: each kind's table: its columns, who sees what, and what must hold of a record, as conditions in SQL.
+//! - `table`: what a kind says of its table; `read`, `write`, `change` and `load`: what is done with any table.
+//! - [`connection`]: the seam through which connections come in.
+//!
+//! # Adding a kind
+//! After its file in core: a file in `kinds/` that implements `Table`, its name in `kinds/mod.rs`, and a migration
+//! that makes its table, with an index `(space, filters, order, id)` for each of its lists. A test says which are missing.
+
+mod change;
+mod columns;
 pub mod connection;
+mod error;
+mod kinds;
+mod load;
+mod read;
+mod schema;
+mod state;
+mod statement;
+mod storage;
+mod table;
+mod write;
+
+pub use storage::SqlStorage;

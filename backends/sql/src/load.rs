@@ -60,24 +60,47 @@ async fn load_run<T: Table>(connection: &mut PgConnection, run: &Run<'_, T>) -> 
     prepare_insert::<T>(connection).await?;
     let added: HashSet<Id> = write::insert::<T>(connection, Scope::System, &run.json).await?.into_iter().collect();
     let left: Vec<&T> = run.given.iter().copied().filter(|given| !added.contains(&given.id())).collect();
-    let mut reasons = reasons(connection, &left).await?;
-    Ok(run.given.iter().map(|given| reasons.remove(&given.id()).unwrap_or(Loaded::Added)).collect())
+    let mut outcomes = if left.is_empty() { HashMap::new() } else { outcomes(connection, &left).await? };
+    Ok(run.given.iter().map(|given| outcomes.remove(&given.id()).unwrap_or(Loaded::Added)).collect())
 }
 
 /// What became of the records that were not added.
-async fn reasons<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Result<HashMap<Id, Loaded>> {
-    let mut reasons = HashMap::with_capacity(left.len());
-    if left.is_empty() {
-        return Ok(reasons);
+async fn outcomes<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Result<HashMap<Id, Loaded>> {
+    let mut kept = with_ids_of(connection, left).await?;
+    let (there, others): (Vec<&T>, Vec<&T>) = left.iter().partition(|given| kept.contains_key(&given.id()));
+    let mut outcomes = HashMap::with_capacity(left.len());
+    for given in there {
+        let same = kept.remove(&given.id()).map(|kept| (kept.is_same(given), kept.revision()));
+        outcomes.insert(
+            given.id(),
+            match same {
+                Some((false, revision)) => Loaded::Refused(taken(T::KIND, given.id()).with("revision", revision)),
+                _ => Loaded::Unchanged,
+            },
+        );
     }
-    let kept: HashMap<Id, T> = kept(connection, left).await?.into_iter().map(|kept| (kept.id(), kept)).collect();
-    let (mut others, mut other_ids) = (Vec::new(), Vec::new());
-    for given in left {
-        match kept.get(&given.id()) {
-            Some(kept) if kept.is_same(given) => _ = reasons.insert(given.id(), Loaded::Unchanged),
-            Some(kept) => _ = reasons.insert(given.id(), Loaded::Refused(taken(T::KIND, given.id()).with("revision", kept.revision()))),
-            None => others.push(*given),
+    if !others.is_empty() {
+        let reasons = write::why_not_inserted(connection, Scope::System, &others).await?;
+        for (given, reason) in others.iter().zip(reasons) {
+            outcomes.insert(
+                given.id(),
+                Loaded::Refused(match reason {
+                    Reason::NotAllowed(refusal) | Reason::Broken(refusal) | Reason::Taken(refusal) => refusal,
+                    Reason::Gone => {
+                        Error::new(ErrorKind::Conflict, "another write got in the way").with("id", given.id()).hint("load it again")
+                    }
+                }),
+            );
         }
     }
-    Ok(reasons)
+    Ok(outcomes)
+}
+
+/// The stored records that have the ids of these.
+async fn with_ids_of<T: Table>(connection: &mut PgConnection, given: &[&T]) -> Result<HashMap<Id, T>> {
+    let ids: Vec<Id> = given.iter().map(|given| given.id()).collect();
+    let mut statement = Statement::new("SELECT ");
+    statement.sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.id = ANY(").bind(ids).sql(")");
+    let rows = statement.rows(connection).await?;
+    rows.iter().map(|row| decode::<T>(row).map(|kept| (kept.id(), kept))).collect()
 }

@@ -1,10 +1,11 @@
 //! Reading: one record, a page of a list, a page of an export. What must not come in: what one kind has that others
 //! have not; that is [`Table`]'s.
 
-use mosaic_core::{Error, Field, FieldType, FieldValue, Id, PAGE_BYTES, PAGE_ITEMS, Page, Query, Record, Result, Scope};
+use mosaic_core::{Error, ErrorKind, Field, FieldType, FieldValue, Id, PAGE_BYTES, PAGE_ITEMS, Page, Query, Record, Result, Scope};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _, ValueRef as _};
 
+use crate::error;
 use crate::statement::Statement;
 use crate::table::{Table, decode};
 
@@ -162,9 +163,23 @@ fn check<T: Table>(query: &Query) -> Result<()> {
 }
 
 fn has_type(value: &FieldValue, ty: FieldType) -> bool {
-    matches!((value, ty), (FieldValue::Id(_), FieldType::Id) | (FieldValue::Text(_), FieldType::Text) | (FieldValue::Time(_), FieldType::Time))
+    matches!(
+        (value, ty),
+        (FieldValue::Id(_), FieldType::Id) | (FieldValue::Text(_), FieldType::Text) | (FieldValue::Time(_), FieldType::Time)
+    )
 }
 
 fn row_count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Checks that the database answers, and that it would take a write.
+pub(crate) async fn ping(connection: &mut PgConnection) -> Result<()> {
+    let read_only = "SELECT current_setting('transaction_read_only') = 'on'";
+    if sqlx::query_scalar(read_only).fetch_one(connection).await.map_err(error::from_sqlx)? {
+        return Err(
+            Error::new(ErrorKind::Unavailable, "the database takes no writes").hint("connect to the primary server, not to a standby")
+        );
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 use std::iter;
 
 use mosaic_core::{Error, ErrorKind, Id, Result, Scope};
+use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 
@@ -185,7 +186,9 @@ fn broken<T: Table>(row: &PgRow, index: usize, mut conditions: impl Iterator<Ite
 /// Selects the id of another row that has what each must have to itself; null when there is none.
 fn taken_by<T: Table>(statement: &mut Statement) {
     match T::UNIQUE {
-        Some(unique) => statement.sql("(SELECT other.id FROM ").sql(T::NAME).sql(" AS other WHERE other.id <> given.id AND ").sql(unique.same).sql(")"),
+        Some(unique) => {
+            statement.sql("(SELECT other.id FROM ").sql(T::NAME).sql(" AS other WHERE other.id <> given.id AND ").sql(unique.same).sql(")")
+        }
         None => statement.sql("NULL::uuid"),
     };
 }
@@ -228,8 +231,8 @@ pub(crate) fn in_between() -> Error {
     Error::new(ErrorKind::Unavailable, "another write got in the way").hint("try again")
 }
 
-/// Records as a JSON array. A token's comes with its hash.
-pub(crate) fn as_json<T: Table>(records: &[&T]) -> Result<String> {
+/// Records as JSON. A token's comes with its hash.
+pub(crate) fn as_json<S: Serialize + ?Sized>(records: &S) -> Result<String> {
     serde_json::to_string(records).map_err(|error| Error::new(ErrorKind::Internal, "a record has no JSON form").source(error))
 }
 

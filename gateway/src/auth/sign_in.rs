@@ -75,7 +75,12 @@ impl Authenticator {
     ///
     /// # Errors
     /// Those of the change.
-    pub async fn changing<T: Send + 'static>(&self, kind: Kind, id: Id, change: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    pub async fn changing<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        id: Id,
+        change: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
         let this = self.clone();
         let work = async move {
             // A user's tokens go with the user, so they are asked for before.

@@ -52,7 +52,11 @@ impl Connect {
             return read(Path::new(&file));
         }
         let file = Path::new(ADMIN_TOKEN_FILE);
-        if file.exists() { read(file) } else { Err(Error::new(ErrorKind::Config, "there is no token to show to the gateway").hint(GET_ONE)) }
+        if file.exists() {
+            read(file)
+        } else {
+            Err(Error::new(ErrorKind::Config, "there is no token to show to the gateway").hint(GET_ONE))
+        }
     }
 }
 

@@ -76,7 +76,11 @@ struct Written {
 enum Destination {
     Stdout,
     /// A file that is written beside its place and put there when it is whole. Dropped before, it leaves nothing behind.
-    File { path: PathBuf, draft: NamedTempFile, replace: bool },
+    File {
+        path: PathBuf,
+        draft: NamedTempFile,
+        replace: bool,
+    },
 }
 
 impl Destination {
@@ -86,14 +90,17 @@ impl Destination {
         }
         let path = match path.metadata() {
             Ok(there) if !there.is_file() => {
-                return Err(Error::invalid("this is no regular file").with("file", path.display()).hint("give a file, or - for standard output"));
+                return Err(Error::invalid("this is no regular file")
+                    .with("file", path.display())
+                    .hint("give a file, or - for standard output"));
             }
             Ok(_) if !replace => return Err(taken(path)),
             // The file behind a link is replaced, not the link.
             Ok(_) => path.canonicalize().map_err(|error| unwritable(path, error))?,
             Err(_) => path.to_owned(),
         };
-        let draft = tempfile::Builder::new().prefix(".mosaic-export-").tempfile_in(directory(&path)).map_err(|error| unwritable(&path, error))?;
+        let draft =
+            tempfile::Builder::new().prefix(".mosaic-export-").tempfile_in(directory(&path)).map_err(|error| unwritable(&path, error))?;
         Ok(Self::File { path, draft, replace })
     }
 
@@ -153,7 +160,9 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn taken(path: &Path) -> Error {
-    Error::new(ErrorKind::Conflict, "the file is there already").with("file", path.display()).hint("give another name, or --force to replace it")
+    Error::new(ErrorKind::Conflict, "the file is there already")
+        .with("file", path.display())
+        .hint("give another name, or --force to replace it")
 }
 
 fn unwritable(path: &Path, error: io::Error) -> Error {
@@ -161,5 +170,63 @@ fn unwritable(path: &Path, error: io::Error) -> Error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Full, "no space left for the export"),
         _ => (ErrorKind::Unavailable, "the export cannot be written"),
     };
-    Error::new(kind, message).with("file", path.display()).with("reason", &error).hint("give a file in another directory").source(error)
+    // An error that is wrapped says the name of the draft, which means nothing to anybody.
+    let reason = if error.get_ref().is_some() { error.kind().to_string() } else { error.to_string() };
+    Error::new(kind, message).with("file", path.display()).with("reason", reason).hint("give a file in another directory").source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use futures::stream;
+
+    use super::*;
+
+    async fn write(path: &Path, replace: bool, pieces: Vec<Result<Bytes>>) -> Result<Written> {
+        Destination::open(path, replace)?.write(stream::iter(pieces), &Progress::new(None)).await
+    }
+
+    fn files(directory: &Path) -> usize {
+        directory.read_dir().unwrap().count()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_there_when_it_is_whole_and_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.jsonl");
+        let written = write(&path, false, vec![Ok("one\ntwo\n".into()), Ok("three\n".into())]).await.unwrap();
+        assert_eq!((written.records, written.bytes), (3, 14));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\nthree\n");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(files(dir.path()), 1);
+    }
+
+    #[tokio::test]
+    async fn an_export_that_breaks_off_leaves_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.jsonl");
+        std::fs::write(&path, "before").unwrap();
+        let broken = || vec![Ok("one\n".into()), Err(Error::new(ErrorKind::Unavailable, "gone"))];
+        assert!(write(&path, true, broken()).await.is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
+        assert_eq!(files(dir.path()), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_there_is_replaced_only_by_force() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("all.jsonl"), dir.path().join("link.jsonl"));
+        std::fs::write(&path, "before").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let error = write(&path, false, vec![]).await.map(|_| ()).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("--force"));
+        write(&link, true, vec![Ok("after\n".into())]).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "after\n");
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+
+        assert!(write(dir.path(), true, vec![]).await.is_err());
+        let error = write(&dir.path().join("absent/all.jsonl"), false, vec![]).await.map(|_| ()).unwrap_err();
+        assert!(error.to_string().ends_with("absent/all.jsonl, reason=entity not found)"), "{error}");
+    }
 }

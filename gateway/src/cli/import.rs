@@ -24,6 +24,9 @@ const PIECE: usize = 128 << 10;
 /// How many refusals are shown; `--json` has more.
 const SHOWN: usize = 20;
 
+/// What to do about an import that broke off.
+const GO_ON: &str = "import it again: what is there already stays as it is";
+
 const EXAMPLES: &str = "\
 Examples:
   mosaic import team.jsonl.gz
@@ -75,7 +78,7 @@ impl Import {
                 if so_far.lines > 0 {
                     self.show(&so_far, progress.elapsed())?;
                 }
-                Err(error)
+                Err(if error.hint_text().is_none() { error.hint(GO_ON) } else { error })
             }
         }
     }
@@ -113,9 +116,7 @@ fn show(report: &Report, elapsed: Duration) -> Result<()> {
     if more > 0 {
         output::note(&format!("… and {} more; --json lists the first {}", HumanCount(more), transfer::REFUSALS));
     }
-    let row = |name: &str, counts: Counts| {
-        vec![name.to_owned(), number(counts.added), number(counts.unchanged), number(counts.refused)]
-    };
+    let row = |name: &str, counts: Counts| vec![name.to_owned(), number(counts.added), number(counts.unchanged), number(counts.refused)];
     let kinds = report.kinds.iter().map(|(kind, counts)| row(kind.singular(), *counts));
     let unknown = (report.unknown > 0).then(|| row("unknown", Counts { refused: report.unknown, ..Counts::default() }));
     let total = std::iter::once(row("total", report.total));
@@ -125,12 +126,12 @@ fn show(report: &Report, elapsed: Duration) -> Result<()> {
     )?;
     let Counts { added, unchanged, refused } = report.total;
     output::line(&format!(
-        "{} records in {:.1} s: {} added, {} unchanged, {} refused",
-        HumanCount(report.total.sum()),
-        elapsed.as_secs_f64(),
-        HumanCount(added),
-        HumanCount(unchanged),
-        HumanCount(refused)
+        "{} records in {}: {} added, {} unchanged, {} refused",
+        number(report.total.sum()),
+        output::span(elapsed),
+        number(added),
+        number(unchanged),
+        number(refused)
     ))
 }
 

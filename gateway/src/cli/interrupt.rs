@@ -19,5 +19,5 @@ pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> R
 }
 
 fn ended() -> Error {
-    Error::new(ErrorKind::Unavailable, "interrupted").hint("run it again: what was done stays done")
+    Error::new(ErrorKind::Unavailable, "interrupted")
 }

@@ -9,6 +9,7 @@ use mosaic_core::{Error, ErrorKind, Result, Storage};
 use tokio::task::JoinSet;
 
 use super::interrupt::interruptible;
+use super::progress::waiting;
 use crate::config::Config;
 use crate::open;
 
@@ -18,7 +19,8 @@ where
     F: Future<Output = Result<T>>,
 {
     let config = Config::load(config)?;
-    let backend = open::backend(&config, command, None).await.map_err(through_the_gateway)?;
+    let what = format!("opening the data of tier {}", config.tier);
+    let backend = waiting(&what, open::backend(&config, command, None)).await.map_err(through_the_gateway)?;
     let mut services = JoinSet::new();
     for service in backend.services {
         services.spawn(async move { service.run.await.map_err(|error| error.with("service", service.name)) });

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use mosaic_core::{Error, ErrorKind, Result, Timestamp};
@@ -84,6 +85,15 @@ pub(super) fn time(time: Option<Timestamp>) -> String {
     }
 }
 
+/// A span of time, to two or three digits.
+pub(super) fn span(span: Duration) -> String {
+    match span.as_secs_f64() {
+        seconds if seconds < 1.0 => format!("{} ms", span.as_millis()),
+        seconds if seconds < 100.0 => format!("{seconds:.1} s"),
+        seconds => format!("{seconds:.0} s"),
+    }
+}
+
 /// Says on standard error why a command failed: one line, with the cure.
 pub(super) fn failed(error: &Error) -> ExitCode {
     if std::error::Error::source(error).is_some_and(|source| source.is::<ReaderGone>()) {
@@ -111,7 +121,17 @@ fn coloured() -> bool {
 /// The text on one line, without characters that a terminal would obey: names and titles are other people's.
 fn visible(text: &str) -> String {
     let unseen = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else if unseen(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c == '\n' || c == '\t' {
+                ' '
+            } else if unseen(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A progress bar on standard error, for work that takes longer than a second. None when standard error is no terminal.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,6 +10,25 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How long work goes on before its progress is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often a spinner turns.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Waits for something, and says so when it takes long.
+pub(super) async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
+        return done;
+    }
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(TURN);
+    let done = work.await;
+    spinner.finish_and_clear();
+    done
+}
 
 /// The progress of some work. Clones are of the same work.
 #[derive(Clone)]
@@ -21,8 +42,8 @@ impl Progress {
     /// Work on so many bytes, where it is known how many.
     pub(super) fn new(bytes: Option<u64>) -> Self {
         let template = match bytes {
-            Some(_) => "{bar:32} {percent:>3}%  {bytes} of {total_bytes}  {msg}  {eta} left",
-            None => "{spinner} {bytes}  {msg}  {elapsed}",
+            Some(_) => "{bar:32} {percent:>3}%  {bytes} of {total_bytes}  {eta} left  {msg}",
+            None => "{spinner} {bytes}  {elapsed}  {msg}",
         };
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template(template) {

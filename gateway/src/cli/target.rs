@@ -154,3 +154,40 @@ impl Target {
 pub(super) fn given<'a>(fields: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Map<String, Value> {
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use mosaic_core::memory;
+
+    use super::*;
+
+    fn target() -> Target {
+        Target::Data(Records { storage: memory::open().storage, clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })
+    }
+
+    async fn add(target: &Target, login: &str) -> User {
+        target.create(given([("login", Some(login.to_owned())), ("name", Some("Somebody".to_owned()))])).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_record_is_found_by_id_or_name_and_a_name_may_look_like_an_id() {
+        let target = target();
+        let ada = add(&target, "ada").await;
+        let odd = add(&target, "dd8dbad8-669b-5583-b369-e505df0ed3da").await;
+        assert_eq!(target.find::<User>("login", "ada").await.unwrap(), ada);
+        assert_eq!(target.find::<User>("login", &ada.id.to_string()).await.unwrap(), ada);
+        assert_eq!(target.find::<User>("login", &odd.login).await.unwrap(), odd);
+        let error = target.find::<User>("login", "eve").await.unwrap_err();
+        assert_eq!((error.kind(), error.hint_text()), (ErrorKind::NotFound, Some("mosaic user list")));
+    }
+
+    #[tokio::test]
+    async fn a_list_has_all_pages() {
+        let target = target();
+        for n in 0..=mosaic_core::PAGE_ITEMS {
+            add(&target, &format!("user-{n}")).await;
+        }
+        assert_eq!(target.list::<User>(&[]).await.unwrap().len(), mosaic_core::PAGE_ITEMS + 1);
+        assert_eq!(target.list::<User>(&[("login", "user-7")]).await.unwrap().len(), 1);
+    }
+}

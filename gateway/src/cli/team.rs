@@ -70,9 +70,25 @@ enum Command {
 #[derive(Subcommand)]
 enum Member {
     /// Add a user to a team
-    Add(Place),
+    Add {
+        /// The team's slug or id
+        team: String,
+        /// The user's login or id
+        user: String,
+        /// What they may do there: owners manage the team and its members
+        #[arg(long, value_parser = ["member", "owner"], default_value = "member")]
+        role: String,
+    },
     /// Change a member's role
-    Set(Place),
+    Set {
+        /// The team's slug or id
+        team: String,
+        /// The user's login or id
+        user: String,
+        /// What they may do there: owners manage the team and its members
+        #[arg(long, value_parser = ["member", "owner"])]
+        role: String,
+    },
     /// Remove a user from a team; takes back what the user was assigned there
     Remove {
         /// The team's slug or id
@@ -80,18 +96,6 @@ enum Member {
         /// The user's login or id
         user: String,
     },
-}
-
-/// A user's place in a team.
-#[derive(Args)]
-struct Place {
-    /// The team's slug or id
-    team: String,
-    /// The user's login or id
-    user: String,
-    /// What they may do there: owners manage the team and its members
-    #[arg(long, value_parser = ["member", "owner"], default_value = "member")]
-    role: String,
 }
 
 impl Team {
@@ -129,22 +133,23 @@ impl Command {
 impl Member {
     async fn run(self, target: &Target, json: bool) -> Result<()> {
         match self {
-            Self::Add(place) => {
-                let (team, user) = both(target, &place.team, &place.user).await?;
-                let fields = given([("team_id", Some(team.id.to_string())), ("user_id", Some(user.id.to_string())), ("role", Some(place.role))]);
-                placed("added", &team, &user, target.create(fields).await?, json)
+            Self::Add { team, user, role } => {
+                let (team, user) = both(target, &team, &user).await?;
+                let fields = given([("team_id", Some(team.id.to_string())), ("user_id", Some(user.id.to_string())), ("role", Some(role))]);
+                let membership = target.create(fields).await.map_err(|error| member_already(error, &team, &user))?;
+                placed("added", "to", &team, &user, membership, json)
             }
-            Self::Set(place) => {
-                let (team, user) = both(target, &place.team, &place.user).await?;
+            Self::Set { team, user, role } => {
+                let (team, user) = both(target, &team, &user).await?;
                 let membership = membership(target, &team, &user).await?;
-                let patch = given([("role", Some(place.role))]);
-                placed("changed", &team, &user, target.update(membership.id, &patch).await?, json)
+                let patch = given([("role", Some(role))]);
+                placed("changed", "in", &team, &user, target.update(membership.id, &patch).await?, json)
             }
             Self::Remove { team, user } => {
                 let (team, user) = both(target, &team, &user).await?;
                 let membership = membership(target, &team, &user).await?;
                 target.remove::<Membership>(membership.id).await?;
-                placed("removed", &team, &user, membership, json)
+                placed("removed", "from", &team, &user, membership, json)
             }
         }
     }
@@ -205,9 +210,20 @@ fn done(what: &str, team: mosaic_core::Team, json: bool) -> Result<()> {
     output::line(&format!("{what} team {} ({})", team.slug, team.id))
 }
 
-fn placed(what: &str, team: &mosaic_core::Team, user: &User, membership: Membership, json: bool) -> Result<()> {
+fn placed(what: &str, place: &str, team: &mosaic_core::Team, user: &User, membership: Membership, json: bool) -> Result<()> {
     if json {
         return output::json(&json!({ what: Record::from(membership) }));
     }
-    output::line(&format!("{what} {} {} of team {}", membership.role.as_str(), user.login, team.slug))
+    output::line(&format!("{what} {} {} {place} team {}", membership.role.as_str(), user.login, team.slug))
+}
+
+fn member_already(error: Error, team: &mosaic_core::Team, user: &User) -> Error {
+    if error.kind() != ErrorKind::Conflict {
+        return error;
+    }
+    Error::new(ErrorKind::Conflict, "the user has a membership in this team already")
+        .with("user", &user.login)
+        .with("team", &team.slug)
+        .hint(format!("change the role: mosaic team member set {} {} --role ROLE", team.slug, user.login))
+        .source(error)
 }

@@ -79,7 +79,8 @@ enum Expiry {
 
 fn expiry(text: &str) -> Result<Expiry> {
     if let Some((at, unit)) = text.char_indices().last()
-        && let Some(seconds) = [('m', 60), ('h', 3_600), ('d', 86_400), ('w', 604_800)].iter().find(|(name, _)| *name == unit).map(|(_, s)| s)
+        && let Some(seconds) =
+            [('m', 60), ('h', 3_600), ('d', 86_400), ('w', 604_800)].iter().find(|(name, _)| *name == unit).map(|(_, s)| s)
         && let Ok(count) = text[..at].parse::<u32>()
         && count > 0
     {
@@ -103,9 +104,10 @@ impl Command {
             Self::List { user } => list(&target, user.as_deref(), json).await,
             Self::Create(create) => create.run(&target, json).await,
             Self::Revoke { id } => {
-                let token: mosaic_core::Token = target.get(id).await.map_err(|error| {
-                    if error.hint_text().is_none() { error.hint("mosaic token list") } else { error }
-                })?;
+                let token: mosaic_core::Token = target
+                    .get(id)
+                    .await
+                    .map_err(|error| if error.hint_text().is_none() { error.hint("mosaic token list") } else { error })?;
                 target.remove::<mosaic_core::Token>(id).await?;
                 if json {
                     return output::json(&json!({ "revoked": Record::from(token) }));

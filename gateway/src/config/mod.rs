@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Format, Json, Serialized};
 use mosaic_core::{Error, ErrorKind, Result, registry};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use limits::Limits;
@@ -52,6 +52,16 @@ pub struct Config {
     pub source: Option<PathBuf>,
     /// The tiers' sections, by tier.
     sections: Map<String, Value>,
+}
+
+/// The keys of our own, as they are read. Others are looked at one by one.
+#[derive(Deserialize)]
+struct Own {
+    tier: String,
+    listen: SocketAddr,
+    limits: Limits,
+    startup: Startup,
+    log: Log,
 }
 
 impl Config {
@@ -100,18 +110,10 @@ impl Config {
                 }
             }
         }
-        let limits: Limits = section(figment, "limits")?;
+        let Own { tier, listen, limits, startup, log } = figment.extract().map_err(refused)?;
         limits.validate().map_err(|(key, error)| located(error, figment, &format!("limits.{key}")))?;
-        Ok(Self {
-            tier: section(figment, "tier")?,
-            listen: section(figment, "listen")?,
-            limits,
-            startup: section(figment, "startup")?,
-            log: section(figment, "log")?,
-            base_dir: source.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned(),
-            source,
-            sections,
-        })
+        let base_dir = source.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        Ok(Self { tier, listen, limits, startup, log, base_dir, source, sections })
     }
 
     /// The section of the tier that was chosen; an empty object when it has none.
@@ -160,10 +162,6 @@ fn find(named: Option<PathBuf>) -> Result<Option<PathBuf>> {
             .with("file", path.display())
             .hint("name another with --config or MOSAIC_CONFIG")),
     }
-}
-
-fn section<T: DeserializeOwned>(figment: &Figment, key: &str) -> Result<T> {
-    figment.extract_inner(key).map_err(refused)
 }
 
 /// An error of figment's as one of ours, on one line.

@@ -104,7 +104,8 @@ fn a_file_that_was_named_must_be_there() {
 
 #[test]
 fn what_is_shown_is_in_effect_and_holds_no_secret() {
-    let (_, config) = read(r#"{ "federated": { "postgres": { "url": "postgres://mosaic:hunter2@db/mosaic", "password": "hunter2" } } }"#, &[]);
+    let (_, config) =
+        read(r#"{ "federated": { "postgres": { "url": "postgres://mosaic:hunter2@db/mosaic", "password": "hunter2" } } }"#, &[]);
     let config = config.unwrap();
     for shown in [config.shown().to_string(), format!("{config:?}")] {
         assert!(!shown.contains("hunter2"), "{shown}");

@@ -165,7 +165,16 @@ impl FirstAdmin<'_> {
         let taken = !self.storage.list(Scope::System, &Query::new(Kind::User).filter("login", LOGIN)?).await?.items.is_empty();
         // Someone who is no administrator has the login: the new one's is made unique by its id.
         let login = if taken { format!("{LOGIN}-{}", id.simple()) } else { LOGIN.to_owned() };
-        Ok(User { id, login, name: "Administrator".into(), email: None, role: UserRole::Admin, created_at: at, updated_at: at, revision: 1 })
+        Ok(User {
+            id,
+            login,
+            name: "Administrator".into(),
+            email: None,
+            role: UserRole::Admin,
+            created_at: at,
+            updated_at: at,
+            revision: 1,
+        })
     }
 }
 

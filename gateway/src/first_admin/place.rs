@@ -49,7 +49,10 @@ impl Place {
             Some(directory) if directory != Path::new("") => directory,
             _ => Path::new("."),
         };
-        let opened = { let directory = directory.to_owned(); blocking(move || File::open(directory)).await };
+        let opened = {
+            let directory = directory.to_owned();
+            blocking(move || File::open(directory)).await
+        };
         let directory = opened.map_err(|error| refused(file, error))?;
         let deadline = Instant::now() + LOCK_TIME;
         loop {

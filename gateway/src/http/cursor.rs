@@ -140,7 +140,9 @@ mod tests {
         assert_eq!(key.decode(&open, &cursor).unwrap(), position);
         assert_eq!(CursorKey::load(&*storage).await.unwrap().decode(&open, &cursor).unwrap(), position, "it outlives the gateway");
 
-        for other in [tasks(), tasks().filter("status", "done").unwrap(), open.clone().order("-created_at").unwrap(), Query::new(Kind::Note)] {
+        for other in
+            [tasks(), tasks().filter("status", "done").unwrap(), open.clone().order("-created_at").unwrap(), Query::new(Kind::Note)]
+        {
             assert!(key.decode(&other, &cursor).is_err(), "{other:?}");
         }
         for place in 0..cursor.len() {

@@ -48,7 +48,10 @@ enum Tags<'h> {
 }
 
 fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags<'_>>> {
-    let refuse = || Error::invalid(format!("{name} is neither * nor a list of entity tags")).hint(format!("{name}: \"3\", as the ETag of an answer has it"));
+    let refuse = || {
+        Error::invalid(format!("{name} is neither * nor a list of entity tags"))
+            .hint(format!("{name}: \"3\", as the ETag of an answer has it"))
+    };
     let mut listed = Vec::new();
     for value in headers.get_all(&name) {
         let text = value.to_str().map_err(|_| refuse())?.trim();

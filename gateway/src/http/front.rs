@@ -72,12 +72,17 @@ fn admit(app: &App, request: &mut Request, route: Option<&str>) -> Result<Option
     }
     let headers = request.headers();
     if headers.len() > HEADERS || headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > HEADER_BYTES {
-        return Err(Problem::new(HEADERS_TOO_LARGE, format!("the headers are more than {HEADERS}, or longer than {HEADER_BYTES} bytes together")));
+        return Err(Problem::new(
+            HEADERS_TOO_LARGE,
+            format!("the headers are more than {HEADERS}, or longer than {HEADER_BYTES} bytes together"),
+        ));
     }
     // What tells of the gateway's state must answer in particular when it has no room left.
     if !matches!(route, Some("/livez" | "/readyz" | "/metrics")) {
         let Ok(place) = Arc::clone(&app.room).try_acquire_owned() else {
-            return Err(Problem::new(OVERLOADED, "the gateway has as many requests under way as it bears").hint("try again in a second").retry_after(1));
+            return Err(Problem::new(OVERLOADED, "the gateway has as many requests under way as it bears")
+                .hint("try again in a second")
+                .retry_after(1));
         };
         request.extensions_mut().insert(Place(Arc::new(place)));
     }
@@ -113,7 +118,9 @@ fn with_document(mut response: Response, request_id: &str) -> Response {
             let mut replaced = problem.clone().into_response();
             *replaced.status_mut() = status;
             let own = std::mem::take(response.headers_mut());
-            replaced.headers_mut().extend(own.into_iter().filter_map(|(name, value)| Some((name?, value))).filter(|(name, _)| name == "allow"));
+            replaced
+                .headers_mut()
+                .extend(own.into_iter().filter_map(|(name, value)| Some((name?, value))).filter(|(name, _)| name == "allow"));
             replaced.extensions_mut().extend(std::mem::take(response.extensions_mut()));
             response = replaced;
             problem

@@ -48,7 +48,9 @@ impl Params {
         match self.take(name) {
             None => Ok(false),
             Some(given) if given == value => Ok(true),
-            Some(_) => Err(Error::invalid("the parameter has another value").with("parameter", name).hint(format!("use {name}={value}, or leave it out"))),
+            Some(_) => Err(Error::invalid("the parameter has another value")
+                .with("parameter", name)
+                .hint(format!("use {name}={value}, or leave it out"))),
         }
     }
 
@@ -101,7 +103,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_taken_is_named() {
-        for (query, expected) in [("d=1", "parameter=d"), ("a=1&a=2", "twice"), ("a=%ff", "UTF-8"), ("a=%f", "encoded"), ("a=%zz", "encoded")] {
+        for (query, expected) in
+            [("d=1", "parameter=d"), ("a=1&a=2", "twice"), ("a=%ff", "UTF-8"), ("a=%f", "encoded"), ("a=%zz", "encoded")]
+        {
             let error = Params::read(Some(query), &["a", "b"]).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }

@@ -86,7 +86,9 @@ impl Problem {
     pub(super) fn bare(status: StatusCode) -> Self {
         let code = CODES.iter().find(|code| code.status == status).copied();
         match code {
-            Some(METHOD_NOT_ALLOWED) => Self::new(METHOD_NOT_ALLOWED, "the path does not take this method").hint("the header Allow says which it takes"),
+            Some(METHOD_NOT_ALLOWED) => {
+                Self::new(METHOD_NOT_ALLOWED, "the path does not take this method").hint("the header Allow says which it takes")
+            }
             Some(code) if status.is_client_error() => Self::new(code, "the request cannot be taken"),
             _ if status.is_client_error() => Self::new(INVALID_REQUEST, "the request cannot be taken"),
             _ => Self::new(INTERNAL, FAULT),

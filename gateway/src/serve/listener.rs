@@ -19,7 +19,8 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 /// # Errors
 /// [`ErrorKind::Internal`] when the listener does not know its address.
 pub(super) fn url(listener: &TcpListener) -> Result<String> {
-    let mut address = listener.local_addr().map_err(|error| Error::new(ErrorKind::Internal, "the listener has no address").source(error))?;
+    let mut address =
+        listener.local_addr().map_err(|error| Error::new(ErrorKind::Internal, "the listener has no address").source(error))?;
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
     }
@@ -28,7 +29,7 @@ pub(super) fn url(listener: &TcpListener) -> Result<String> {
 
 fn refused(address: SocketAddr, error: io::Error) -> Error {
     let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(7420));
-    let choose = format!("MOSAIC_LISTEN={other} mosaic serve");
+    let choose = format!("mosaic serve --listen {other}");
     let refused = match error.kind() {
         io::ErrorKind::AddrInUse => Error::new(ErrorKind::InUse, "another process listens at this address"),
         io::ErrorKind::AddrNotAvailable => Error::new(ErrorKind::Config, "this machine does not have this address"),
@@ -37,7 +38,7 @@ fn refused(address: SocketAddr, error: io::Error) -> Error {
     };
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse => choose,
-        _ => "MOSAIC_LISTEN=127.0.0.1:7420 mosaic serve".to_owned(),
+        _ => "mosaic serve --listen 127.0.0.1:7420".to_owned(),
     };
     refused.with("listen", address).hint(hint).source(error)
 }
@@ -54,7 +55,7 @@ mod tests {
         let error = bind(taken).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InUse);
         assert!(error.to_string().contains(&taken.to_string()), "{error}");
-        assert!(error.hint_text().unwrap().starts_with("MOSAIC_LISTEN=127.0.0.1:"), "{error:?}");
+        assert!(error.hint_text().unwrap().starts_with("mosaic serve --listen 127.0.0.1:"), "{error:?}");
     }
 
     #[tokio::test]

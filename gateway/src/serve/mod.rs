@@ -19,8 +19,8 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::first_admin::{FirstAdmin, Place};
 use crate::http::{App, Parts};
-use crate::telemetry::{self, Writer};
 use crate::open;
+use crate::telemetry::{self, Writer};
 use connections::Stop;
 use services::Services;
 use signals::Signals;
@@ -63,7 +63,13 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         tasks: tasks.clone(),
         stopping: stop.soft.clone(),
     });
-    tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(listener, Arc::clone(&app), config.limits, tasks.clone(), stop.clone())));
+    tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(
+        listener,
+        Arc::clone(&app),
+        config.limits,
+        tasks.clone(),
+        stop.clone(),
+    )));
     tokio::spawn(stop.hard.clone().run_until_cancelled_owned(keep_up(metrics)));
 
     let mut backend = tokio::select! {

@@ -23,7 +23,9 @@ const LATENCY_BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 /// [`ErrorKind::Config`] for a filter that cannot be read, [`ErrorKind::Internal`] when the process has a log already.
 pub fn start_log(log: &Log) -> Result<Writer> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
-        Error::new(ErrorKind::Config, format!("not a log filter: {error}")).with("key", "log.filter").hint("use a level such as info or debug")
+        Error::new(ErrorKind::Config, format!("not a log filter: {error}"))
+            .with("key", "log.filter")
+            .hint("use a level such as info or debug")
     })?;
     let writer = Writer::start(std::io::stderr());
     let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone());

@@ -43,7 +43,11 @@ pub async fn import(
 }
 
 /// While one chunk is loaded, the next is read and parsed; no more than these two are in memory.
-async fn load_all(storage: &dyn Storage, input: impl AsyncBufRead + Unpin + Send, mut on_progress: impl FnMut(&Report) + Send) -> Result<Report> {
+async fn load_all(
+    storage: &dyn Storage,
+    input: impl AsyncBufRead + Unpin + Send,
+    mut on_progress: impl FnMut(&Report) + Send,
+) -> Result<Report> {
     let mut report = Report::default();
     let mut chunks = Chunks::new(input);
     let mut ahead = next_batch(&mut chunks).await;

@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use super::*;
 
-const ADA: &str = r#"{"kind":"user","id":"00000000-0000-4000-8000-0000000000a1","login":"ada","name":"Ada","created_at":"2026-01-01T00:00:00Z"}"#;
-const BEN: &str = r#"{"kind":"user","id":"00000000-0000-4000-8000-0000000000a2","login":"ben","name":"Ben","created_at":"2026-01-02T00:00:00Z"}"#;
-const OPS: &str = r#"{"kind":"team","id":"00000000-0000-4000-8000-0000000000b1","slug":"ops","name":"Ops","created_at":"2026-01-01T00:00:00Z"}"#;
+const ADA: &str =
+    r#"{"kind":"user","id":"00000000-0000-4000-8000-0000000000a1","login":"ada","name":"Ada","created_at":"2026-01-01T00:00:00Z"}"#;
+const BEN: &str =
+    r#"{"kind":"user","id":"00000000-0000-4000-8000-0000000000a2","login":"ben","name":"Ben","created_at":"2026-01-02T00:00:00Z"}"#;
+const OPS: &str =
+    r#"{"kind":"team","id":"00000000-0000-4000-8000-0000000000b1","slug":"ops","name":"Ops","created_at":"2026-01-01T00:00:00Z"}"#;
 
 fn task(n: u32, owner: &str) -> String {
     format!(

@@ -10,7 +10,7 @@ pub async fn the_owner_or_a_team_owner_gives_team_content_to_a_member(env: &Env)
     let crew = env.crew().await;
     for record in env.content(&crew.member, Some(&crew.team)).await {
         let given = env.update(as_user(&crew.member), with_owner(&record, crew.colleague.id)).await.unwrap();
-        assert_eq!(with_owner(&given, crew.member.id).same_content(&record), true);
+        assert!(with_owner(&given, crew.member.id).same_content(&record));
         // Once given, it is no longer theirs to give.
         refused(env.update(as_user(&crew.member), with_owner(&given, crew.member.id)).await, ErrorKind::Forbidden);
         let taken = env.update(as_user(&crew.lead), with_owner(&given, crew.lead.id)).await.unwrap();
@@ -48,6 +48,9 @@ pub async fn a_personal_record_keeps_its_owner(env: &Env) {
     for record in env.content(&crew.member, None).await {
         for scope in [as_user(&crew.member), Scope::Admin(crew.member.id)] {
             refused(env.update(scope, with_owner(&record, crew.colleague.id)).await, ErrorKind::Forbidden);
+            // Not on its way into the team either.
+            let moved = with_team(&record, Some(crew.team.id));
+            refused(env.update(scope, with_owner(&moved, crew.colleague.id)).await, ErrorKind::Forbidden);
         }
         let given = env.update(Scope::System, with_owner(&record, crew.colleague.id)).await.unwrap();
         env.assert_seen(&given, &[as_user(&crew.colleague)]).await;

@@ -76,10 +76,7 @@ const fn works_in_space<T: Content>() -> Rule<T> {
 }
 
 pub(super) const fn owner_exists<T: Content>() -> Rule<T> {
-    Rule {
-        holds: "EXISTS (SELECT FROM users WHERE users.id = given.owner_id)",
-        otherwise: |given| missing(Kind::User, given.owner_id()),
-    }
+    Rule { holds: "EXISTS (SELECT FROM users WHERE users.id = given.owner_id)", otherwise: |given| missing(Kind::User, given.owner_id()) }
 }
 
 pub(super) const fn team_exists<T: Content>() -> Rule<T> {

@@ -23,10 +23,8 @@ impl Table for Team {
         otherwise: "only a team's owner or an admin changes it",
     };
 
-    const NEW: &'static [Rule<Self>] = &[Rule {
-        holds: "NOT EXISTS (SELECT FROM users WHERE users.id = given.id)",
-        otherwise: |team| taken(Kind::User, team.id),
-    }];
+    const NEW: &'static [Rule<Self>] =
+        &[Rule { holds: "NOT EXISTS (SELECT FROM users WHERE users.id = given.id)", otherwise: |team| taken(Kind::User, team.id) }];
     const UNIQUE: Option<Unique<Self>> =
         Some(Unique { same: "other.slug = given.slug", field: "slug", value: |team| Some(team.slug.clone()) });
 

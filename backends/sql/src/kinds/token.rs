@@ -28,8 +28,7 @@ impl Table for Token {
         holds: "given.hash IS NOT NULL",
         otherwise: |_| Error::invalid("the token comes without its hash").with("field", "hash"),
     }];
-    const FIXED: &'static [Rule<Self>] =
-        &[Rule { holds: "given.user_id = kept.user_id", otherwise: |token| fixed("user_id", token.id) }];
+    const FIXED: &'static [Rule<Self>] = &[Rule { holds: "given.user_id = kept.user_id", otherwise: |token| fixed("user_id", token.id) }];
     const RULES: &'static [Rule<Self>] = &[Rule {
         holds: "EXISTS (SELECT FROM users WHERE users.id = given.user_id)",
         otherwise: |token| missing(Kind::User, token.user_id),

@@ -28,10 +28,8 @@ impl Table for User {
     }];
     const MAY_DELETE: Right = Right { holds: "false", otherwise: "only an admin removes users" };
 
-    const NEW: &'static [Rule<Self>] = &[Rule {
-        holds: "NOT EXISTS (SELECT FROM teams WHERE teams.id = given.id)",
-        otherwise: |user| taken(Kind::Team, user.id),
-    }];
+    const NEW: &'static [Rule<Self>] =
+        &[Rule { holds: "NOT EXISTS (SELECT FROM teams WHERE teams.id = given.id)", otherwise: |user| taken(Kind::Team, user.id) }];
     const UNIQUE: Option<Unique<Self>> =
         Some(Unique { same: "other.login = given.login", field: "login", value: |user| Some(user.login.clone()) });
 

@@ -1,0 +1,174 @@
+//! The storage: the trait's calls, each on one connection for as long as it takes. What must not come in: SQL.
+
+use std::sync::Arc;
+
+use mosaic_core::{
+    Applied, Batch, ErrorKind, Id, Kind, Loaded, Page, Query, Record, Result, Scope, State, StateWrite, Storage, Timestamp, Token,
+    TokenHash, Tokens, User, async_trait, with_kind,
+};
+use sqlx::{Connection as _, PgConnection};
+
+use crate::connection::{Connections, Lease, Work};
+use crate::{change, error, kinds, load, read, schema, state};
+
+/// Records in a Postgres.
+pub struct SqlStorage {
+    connections: Arc<dyn Connections>,
+}
+
+impl SqlStorage {
+    /// Brings the schema up to date, and opens the storage.
+    ///
+    /// # Errors
+    /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; and whatever the connections report.
+    pub async fn open(connections: Arc<dyn Connections>) -> Result<Self> {
+        let mut lease = connections.lease(Work::Maintenance).await?;
+        let outcome = schema::migrate(lease.connection()).await;
+        finish(lease, outcome)?;
+        Ok(Self { connections })
+    }
+
+    /// The connections that it works on.
+    pub fn connections(&self) -> &Arc<dyn Connections> {
+        &self.connections
+    }
+}
+
+/// Gives the connection back after success. After a failure it is dropped instead, with whatever is open on it, and
+/// its owner may know better than the statement why it failed.
+fn finish<T>(lease: Box<dyn Lease>, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Ok(value) => {
+            lease.settled();
+            Ok(value)
+        }
+        Err(error) if error.kind() == ErrorKind::Unavailable => Err(match lease.broken() {
+            Some(reason) => reason.retry(error.retry_class()).source(error),
+            None => error,
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads on a connection of its own, and once more on another when that was lost: nobody needs to hear of it.
+macro_rules! reading {
+    ($self:ident, $work:expr, $connection:ident => $read:expr) => {{
+        let mut lease = $self.connections.lease($work).await?;
+        let $connection = lease.connection();
+        let outcome = $read.await;
+        match finish(lease, outcome) {
+            Err(error) if error::is_lost(&error) => {
+                tracing::debug!(%error, "reading once more");
+                let mut lease = $self.connections.lease($work).await?;
+                let $connection = lease.connection();
+                let outcome = $read.await;
+                finish(lease, outcome)
+            }
+            outcome => outcome,
+        }
+    }};
+}
+
+/// Writes in one transaction on a connection of its own. Until it is committed nothing was done.
+macro_rules! writing {
+    ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
+        let mut lease = $self.connections.lease($work).await?;
+        let outcome = async {
+            let mut transaction = lease.connection().begin().await.map_err(error::from_sqlx)?;
+            let $connection = &mut *transaction;
+            let done = $write.await?;
+            transaction.commit().await.map_err(error::of_commit)?;
+            Ok(done)
+        };
+        let outcome = outcome.await;
+        finish(lease, outcome)
+    }};
+}
+
+#[async_trait]
+impl Storage for SqlStorage {
+    async fn get(&self, scope: Scope, kind: Kind, id: Id) -> Result<Option<Record>> {
+        reading!(self, Work::Request, connection => async {
+            with_kind!(kind, T => Ok(read::get::<T>(connection, scope, id).await?.map(|found| Record::from(found).without_secrets())))
+        })
+    }
+
+    async fn list(&self, scope: Scope, query: &Query) -> Result<Page> {
+        reading!(self, Work::Request, connection => async {
+            with_kind!(query.kind, T => read::list::<T>(connection, scope, query).await)
+        })
+    }
+
+    async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {
+        writing!(self, Work::Request, connection => apply(connection, scope, batch))
+    }
+
+    async fn export(&self, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>> {
+        reading!(self, Work::Bulk, connection => export(connection, after, limit, tokens))
+    }
+
+    async fn load(&self, records: &[Record], state: Option<&StateWrite>) -> Result<Vec<Loaded>> {
+        writing!(self, Work::Bulk, connection => async {
+            if let Some(write) = state {
+                state::write(connection, write).await?;
+            }
+            load::load(connection, records).await
+        })
+    }
+
+    async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {
+        reading!(self, Work::Request, connection => kinds::authenticate(connection, hash))
+    }
+
+    async fn touch_token(&self, id: Id, at: Timestamp) -> Result<()> {
+        reading!(self, Work::Request, connection => kinds::touch(connection, id, at))
+    }
+
+    async fn state(&self, name: &str) -> Result<Option<State>> {
+        reading!(self, Work::Request, connection => state::read(connection, name))
+    }
+
+    async fn put_state(&self, write: &StateWrite) -> Result<u64> {
+        writing!(self, Work::Request, connection => state::write(connection, write))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        reading!(self, Work::Request, connection => read::ping(connection))
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.connections.close().await
+    }
+}
+
+async fn apply(connection: &mut PgConnection, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {
+    let mut applied = Vec::with_capacity(batch.changes.len());
+    for (i, change) in batch.changes.iter().enumerate() {
+        let outcome = change::carry_out(connection, scope, batch.at, change).await;
+        let several = batch.changes.len() > 1;
+        applied.push(outcome.map_err(|error| if several { error.with("change", i) } else { error })?);
+    }
+    if let Some(write) = &batch.state {
+        state::write(connection, write).await?;
+    }
+    Ok(applied)
+}
+
+/// A page of an export: of the first kind that still has records. It ends with the kind.
+async fn export(connection: &mut PgConnection, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>> {
+    for kind in Kind::ALL {
+        let behind = match after {
+            Some((done, _)) if *kind < done => continue,
+            Some((current, id)) if *kind == current => Some(id),
+            _ => None,
+        };
+        if *kind == Kind::Token && tokens == Tokens::Omit {
+            continue;
+        }
+        let page = with_kind!(*kind, T => read::export::<T>(connection, behind, limit).await)?;
+        if !page.is_empty() {
+            return Ok(page);
+        }
+    }
+    Ok(Vec::new())
+}

@@ -1,0 +1,213 @@
+//! The operations: what each path takes and answers.
+
+use mosaic_core::{FieldType, Kind, PAGE_ITEMS, Query};
+use serde_json::{Map, Value, json};
+
+use super::SCHEMAS;
+use super::schemas::name;
+
+/// What any request to the API may be answered with.
+const ALWAYS: &[u16] = &[400, 401, 403, 414, 429, 431, 500, 503, 504];
+
+/// The name of a problem's response among the components.
+pub(super) fn problem_name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+/// The operations on all records of a kind.
+pub(super) fn collection(kind: Kind) -> Value {
+    let (title, plural) = (name(kind), kind.plural());
+    let issued = if kind == Kind::Token { "IssuedToken".to_owned() } else { title.clone() };
+    let mut made = json!({ "201": made_response("It was made.", &issued) });
+    if kind != Kind::Token {
+        made["200"] = made_response("The same record was there already.", &title);
+    }
+    json!({
+        "get": {
+            "operationId": format!("list_{plural}"), "tags": [plural],
+            "summary": format!("List {plural}"),
+            "parameters": list_parameters(kind),
+            "responses": with_problems(json!({ "200": json_response("A page.", &format!("{title}List")) }), &[]),
+        },
+        "post": {
+            "operationId": format!("create_{kind}"), "tags": [plural],
+            "summary": format!("Make a {kind}"),
+            "description": made_how(kind),
+            "requestBody": { "required": true, "content": { "application/json": { "schema": reference(&format!("New{title}")) } } },
+            "responses": with_problems(made, &[404, 409, 413, 415, 422, 507]),
+        },
+    })
+}
+
+/// The operations on one record of a kind.
+pub(super) fn record(kind: Kind) -> Value {
+    let (title, plural) = (name(kind), kind.plural());
+    let if_match = header("If-Match", "Only if the record is at this revision: its ETag, or *.");
+    json!({
+        "parameters": [{ "name": "id", "in": "path", "required": true, "description": "The record's id.", "schema": { "type": "string", "format": "uuid" } }],
+        "get": {
+            "operationId": format!("get_{kind}"), "tags": [plural],
+            "summary": format!("Read a {kind}"),
+            "parameters": [view(), header("If-None-Match", "Only if the record is not at this revision: its ETag.")],
+            "responses": with_problems(json!({
+                "200": record_response("The record.", &title),
+                "304": { "description": "The record is at the revision that the client has.", "headers": etag() },
+            }), &[404]),
+        },
+        "patch": {
+            "operationId": format!("update_{kind}"), "tags": [plural],
+            "summary": format!("Change a {kind}"),
+            "parameters": [if_match.clone()],
+            "requestBody": { "required": true, "content": {
+                "application/merge-patch+json": { "schema": reference(&format!("{title}Patch")) },
+                "application/json": { "schema": reference(&format!("{title}Patch")) },
+            } },
+            "responses": with_problems(json!({ "200": record_response("The record as it is now.", &title) }), &[404, 409, 412, 413, 415, 422, 507]),
+        },
+        "delete": {
+            "operationId": format!("delete_{kind}"), "tags": [plural],
+            "summary": format!("Remove a {kind}"),
+            "parameters": [if_match],
+            "responses": with_problems(json!({ "204": { "description": "It is gone." } }), &[404, 409, 412, 422, 507]),
+        },
+    })
+}
+
+/// The operations that are not about one kind.
+pub(super) fn others() -> Map<String, Value> {
+    let text =
+        |description: &str, media: &str| json!({ "description": description, "content": { media: { "schema": { "type": "string" } } } });
+    let status = |description: &str| {
+        json!({ "description": description, "content": { "application/json": { "schema": {
+        "type": "object", "properties": { "status": { "type": "string" } }, "required": ["status"],
+    } } } })
+    };
+    let open = |id: &str, summary: &str, responses: Value| json!({ "get": { "operationId": id, "tags": ["gateway"], "summary": summary, "security": [], "responses": responses } });
+    let problem = |status: u16| json!({ "$ref": format!("#/components/responses/{}", problem_name(status)) });
+    let paths = json!({
+        "/api/v1/import": { "post": {
+            "operationId": "import", "tags": ["transfer"],
+            "summary": "Take over records",
+            "description": "A stream of JSON Lines, plain or gzip, one record a line, as an export has them. It is taken over in batches, each whole or \
+                not at all; sent again, it goes on. A line that cannot be taken is refused by its number, and the rest goes in. Takes token scope operator.",
+            "requestBody": { "required": true, "content": {
+                "application/x-ndjson": { "schema": { "type": "string" } },
+                "application/gzip": { "schema": { "type": "string", "format": "binary" } },
+            } },
+            "responses": with_problems(json!({ "200": json_response("What it came to; also when lines were refused.", "ImportReport") }), &[507]),
+        } },
+        "/api/v1/export": { "get": {
+            "operationId": "export", "tags": ["transfer"],
+            "summary": "Read all records",
+            "description": "A stream of JSON Lines, by kind in dependency order, then by id. When it fails on the way, the connection breaks: an answer \
+                that ends well is whole. Takes token scope operator.",
+            "parameters": [{ "name": "tokens", "in": "query", "description": "Tokens too, with the hashes of their secrets.", "schema": { "type": "string", "enum": ["true"] } }],
+            "responses": with_problems(json!({ "200": text("All records.", "application/jsonl") }), &[]),
+        } },
+        "/livez": open("livez", "Whether the process runs", json!({ "200": status("It does.") })),
+        "/readyz": open("readyz", "Whether requests would be answered", json!({ "200": status("They would."), "503": problem(503) })),
+        "/metrics": open("metrics", "Counts and times, for Prometheus", json!({ "200": text("The metrics.", "text/plain") })),
+        "/openapi.json": open("openapi", "This description", json!({ "200": {
+            "description": "OpenAPI 3.1.", "content": { "application/json": { "schema": { "type": "object" } } },
+        } })),
+        "/docs": open("docs", "This description, to read", json!({ "200": text("A page.", "text/html") })),
+        "/": open("root", "The way to /docs", json!({ "307": { "description": "See /docs." } })),
+    });
+    match paths {
+        Value::Object(paths) => paths,
+        _ => Map::new(),
+    }
+}
+
+fn made_how(kind: Kind) -> String {
+    let told = "An id may be given; sending the same record again is then no error.";
+    match kind {
+        Kind::Token => {
+            "The answer has the token's secret, which is shown this once. A token gives only scopes that it has itself.".to_owned()
+        }
+        kind if kind.is_content() => format!("It lives in the space of its team_id, or in the caller's own. {told}"),
+        _ => told.to_owned(),
+    }
+}
+
+fn list_parameters(kind: Kind) -> Vec<Value> {
+    let default = Query::new(kind);
+    let orders: Vec<_> = kind.orders().iter().flat_map(|field| [field.name.to_owned(), format!("-{}", field.name)]).collect();
+    let query = |name: &str, description: String, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
+    let fields = kind.schema().to_value();
+    let mut parameters: Vec<_> = kind
+        .filters()
+        .iter()
+        .map(|field| {
+            let schema = match field.ty {
+                FieldType::Id => json!({ "type": "string", "format": "uuid" }),
+                FieldType::Time => json!({ "type": "string", "format": "date-time" }),
+                FieldType::Text => values_of(&fields["properties"][field.name]),
+            };
+            query(field.name, format!("Only those whose {} is this.", field.name), schema)
+        })
+        .collect();
+    parameters.push(query(
+        "order",
+        "What they are ordered by; with a - before it, from the largest.".into(),
+        json!({ "type": "string", "enum": orders, "default": default.order.name }),
+    ));
+    parameters.push(query(
+        "limit",
+        "The most items of a page.".into(),
+        json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ITEMS, "default": default.limit }),
+    ));
+    parameters.push(query("cursor", "The next_cursor of the page before.".into(), json!({ "type": "string" })));
+    parameters.push(view());
+    parameters
+}
+
+/// The schema of a text that is filtered by: a name of our own, where the field has a fixed set of values.
+fn values_of(property: &Value) -> Value {
+    match property["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
+        Some(name) => reference(name),
+        None => json!({ "type": "string" }),
+    }
+}
+
+fn view() -> Value {
+    json!({
+        "name": "view", "in": "query", "schema": { "type": "string", "enum": ["all"] },
+        "description": "All spaces, rather than the caller's own. Takes token scope operator and role admin, and is logged.",
+    })
+}
+
+fn header(name: &str, description: &str) -> Value {
+    json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("{SCHEMAS}{name}") })
+}
+
+fn etag() -> Value {
+    json!({ "ETag": { "$ref": "#/components/headers/ETag" } })
+}
+
+fn json_response(description: &str, schema: &str) -> Value {
+    json!({ "description": description, "content": { "application/json": { "schema": reference(schema) } } })
+}
+
+fn record_response(description: &str, schema: &str) -> Value {
+    let mut response = json_response(description, schema);
+    response["headers"] = etag();
+    response
+}
+
+fn made_response(description: &str, schema: &str) -> Value {
+    let mut response = record_response(description, schema);
+    response["headers"]["Location"] = json!({ "$ref": "#/components/headers/Location" });
+    response
+}
+
+fn with_problems(mut responses: Value, own: &[u16]) -> Value {
+    for status in ALWAYS.iter().chain(own) {
+        responses[status.to_string()] = json!({ "$ref": format!("#/components/responses/{}", problem_name(*status)) });
+    }
+    responses
+}

@@ -1,0 +1,122 @@
+//! The schemas of what goes in and out: of each kind its record, what a new one is made from, and what a change may say.
+
+use mosaic_core::Kind;
+use schemars::schema_for;
+use serde_json::{Map, Value, json};
+
+use super::super::problem::CODES;
+use super::SCHEMAS;
+use crate::records::OURS;
+use crate::schema::hoist;
+use crate::transfer::Report;
+
+/// All schemas, by name.
+pub(super) fn all() -> Map<String, Value> {
+    let mut schemas = Map::new();
+    for kind in Kind::ALL {
+        kind_schemas(*kind, &mut schemas);
+    }
+    let mut report = schema_for!(Report).to_value();
+    hoist(&mut report, "Import", SCHEMAS, &mut schemas);
+    report.as_object_mut().map(|fields| fields.remove("$schema"));
+    schemas.insert("ImportReport".into(), report);
+    schemas.insert("Problem".into(), problem());
+    schemas
+}
+
+/// The name of a kind's record among the schemas.
+pub(super) fn name(kind: Kind) -> String {
+    let singular = kind.singular();
+    singular[..1].to_ascii_uppercase() + &singular[1..]
+}
+
+fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
+    let mut record = kind.schema().to_value();
+    hoist(&mut record, "", SCHEMAS, schemas);
+    if let Some(fields) = record["properties"].as_object_mut() {
+        // Only an export shows it.
+        fields.remove("hash");
+    }
+    let required = names(&record["required"]);
+    // `kind` is in every answer.
+    record["required"] = required.iter().cloned().chain(["kind".into()]).collect();
+    let title = name(kind);
+
+    let settable: Map<_, _> = record["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(field, _)| !OURS.contains(&field.as_str()))
+        .map(|(field, schema)| (field.clone(), schema.clone()))
+        .collect();
+    // What the gateway fills in: a new id, and the caller.
+    let filled = ["id", if kind.is_content() { "owner_id" } else { "" }, if kind == Kind::Token { "user_id" } else { "" }];
+    let needed: Vec<_> = required.iter().filter(|field| settable.contains_key(*field) && !filled.contains(&field.as_str())).collect();
+    schemas.insert(
+        format!("New{title}"),
+        json!({ "type": "object", "description": format!("What a new {kind} is made from."), "properties": settable, "required": needed, "additionalProperties": false }),
+    );
+
+    let patch: Map<_, _> = settable
+        .iter()
+        .filter(|(field, _)| !matches!(field.as_str(), "id" | "kind"))
+        .map(|(field, schema)| {
+            let optional = !required.contains(field);
+            (field.clone(), if optional { json!({ "anyOf": [schema, { "type": "null" }] }) } else { schema.clone() })
+        })
+        .collect();
+    schemas.insert(
+        format!("{title}Patch"),
+        json!({
+            "type": "object",
+            "description": format!("A change of a {kind}: a JSON merge patch (RFC 7396). A field replaces the present one; null removes it."),
+            "properties": patch,
+            "additionalProperties": false,
+        }),
+    );
+    schemas.insert(
+        format!("{title}List"),
+        json!({
+            "type": "object",
+            "properties": {
+                "items": { "type": "array", "items": { "$ref": format!("{SCHEMAS}{title}") } },
+                "next_cursor": { "type": ["string", "null"], "description": "Where the next page begins; null on the last one." },
+            },
+            "required": ["items", "next_cursor"],
+        }),
+    );
+    if kind == Kind::Token {
+        let mut issued = record.clone();
+        issued["properties"]["secret"] =
+            json!({ "type": "string", "description": "What a client shows to act for the user. In this answer, and in no other." });
+        issued["required"] = names(&issued["required"]).into_iter().chain(["secret".into()]).collect();
+        issued["description"] = "A token that was just made, with its secret.".into();
+        schemas.insert("IssuedToken".into(), issued);
+    }
+    schemas.insert(title, record);
+}
+
+fn names(required: &Value) -> Vec<String> {
+    required.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+fn problem() -> Value {
+    let codes: Vec<_> = CODES.iter().map(|code| code.name).collect();
+    json!({
+        "type": "object",
+        "description": "Why a request failed (RFC 9457).",
+        "properties": {
+            "type": { "type": "string", "format": "uri-reference", "description": "Where the sort of problem is described." },
+            "title": { "type": "string", "description": "The sort of problem, for people." },
+            "status": { "type": "integer", "description": "The status of the response." },
+            "code": { "type": "string", "enum": codes, "description": "The sort of problem, for programs." },
+            "detail": { "type": "string", "description": "What went wrong this time." },
+            "hint": { "type": "string", "description": "What to do about it." },
+            "request_id": { "type": "string", "description": "Under which the gateway's log says more." },
+            "revision": { "type": "integer", "description": "Of code stale: the record's present revision." },
+            "limit": { "type": "integer", "description": "Of code body_too_large: how many bytes a body may have." },
+            "not_ready": { "type": "array", "items": { "type": "string" }, "description": "Of /readyz: the parts that are not ready." },
+        },
+        "required": ["type", "title", "status", "code", "detail", "request_id"],
+    })
+}
