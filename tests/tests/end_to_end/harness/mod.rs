@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test fails instead of hanging: generous, since machines that run tests are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until `condition` answers something, looking every 10 ms.
+/// Waits until `condition` answers something, looking every 20 ms.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, patience: Duration, mut condition: impl FnMut() -> F) -> T {
     let begun = Instant::now();
     loop {
@@ -34,6 +34,6 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, pat
             return found;
         }
         assert!(begun.elapsed() < patience, "gave up after {patience:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -69,7 +69,7 @@ impl Place {
 
     /// The binary under test, to be started here. A fault in it would show its backtrace.
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mosaic"));
+        let mut command = std::process::Command::new(binary());
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.dir.path());
         command.env("RUST_BACKTRACE", "1").env("MOSAIC_LISTEN", self.address.to_string());
@@ -145,6 +145,11 @@ impl Outcome {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
+}
+
+/// The binary under test: the one of this package, or another build of it that `MOSAIC_TEST_BINARY` names.
+fn binary() -> PathBuf {
+    std::env::var_os("MOSAIC_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_mosaic").into(), PathBuf::from)
 }
 
 /// An address nobody listens on. Below the ports that outgoing connections get, so that no other test's connection takes it meanwhile.

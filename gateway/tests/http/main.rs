@@ -1,0 +1,11 @@
+//! The HTTP API over the in-memory backend, request by request, in process.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod accounts;
+mod bad_requests;
+mod gateway;
+mod lists;
+mod records;
+mod sign_in;
+mod transfer;
+mod world;

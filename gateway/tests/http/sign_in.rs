@@ -1,0 +1,101 @@
+//! Who may come in, and with what.
+
+use mosaic_core::{Clock, Kind, Record, Scope, TokenScope};
+use serde_json::json;
+
+use crate::world::{Person, World, bearer};
+
+#[tokio::test]
+async fn each_way_not_to_be_signed_in_says_which_it_is() {
+    let world = World::new().await;
+    let expired = world.token(&world.ada, &[TokenScope::Read], Some("2026-03-01T11:59:59Z".parse().unwrap())).await;
+    let basic = format!("Basic {}", world.ada.secret);
+    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+        (&[], "brings no token", "Bearer realm=\"mosaic\""),
+        (&[("authorization", "")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
+        (&[("authorization", "Bearer ")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
+        (&[("authorization", "Bearer a b")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
+        (&[("authorization", &basic)], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
+        (&[("authorization", &bearer(&world.ada)), ("authorization", "Bearer x")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
+        (&[("authorization", "Bearer mosaic_nobody")], "not known, or was revoked", "Bearer realm=\"mosaic\", error=\"invalid_token\""),
+        (&[("authorization", &bearer(&expired))], "expired at 2026-03-01T11:59:59Z", "Bearer realm=\"mosaic\", error=\"invalid_token\""),
+    ];
+    for (headers, said, challenge) in cases {
+        let answer = world.ask("GET", "/api/v1/tasks", headers, "").await;
+        answer.is_problem(401, "unauthorized", &[said, "mosaic token create"]);
+        assert_eq!(answer.headers["www-authenticate"], challenge);
+    }
+    let lower = format!("bearer {}", world.ada.secret);
+    world.ask("GET", "/api/v1/tasks", &[("authorization", &lower)], "").await.is(200);
+}
+
+#[tokio::test]
+async fn a_token_ceases_to_work_when_its_time_is_up_also_while_it_is_cached() {
+    let world = World::new().await;
+    let soon = world.token(&world.ada, &[TokenScope::Read], Some(world.clock.now().plus_seconds(10))).await;
+    world.get(&soon, "/api/v1/tasks").await.is(200);
+    world.clock.advance(9);
+    world.get(&soon, "/api/v1/tasks").await.is(200);
+    world.clock.advance(1);
+    world.get(&soon, "/api/v1/tasks").await.is_problem(401, "unauthorized", &["expired"]);
+}
+
+#[tokio::test]
+async fn a_token_does_what_its_scopes_say() {
+    let world = World::new().await;
+    let reader = world.token(&world.ada, &[TokenScope::Read], None).await;
+    let writer = world.token(&world.ada, &[TokenScope::Write], None).await;
+    world.get(&reader, "/api/v1/tasks").await.is(200);
+    world.post(&reader, "/api/v1/tasks", json!({ "title": "a" })).await.is_problem(403, "forbidden", &["scope write"]);
+    let made = world.post(&writer, "/api/v1/tasks", json!({ "title": "a" })).await.is(201);
+    world.get(&writer, "/api/v1/tasks").await.is_problem(403, "forbidden", &["scope read"]);
+    world.patch(&reader, &format!("/api/v1/tasks/{}", made.id()), json!({ "title": "b" })).await.is_problem(403, "forbidden", &["scope write"]);
+    world.delete(&reader, &format!("/api/v1/tasks/{}", made.id())).await.is_problem(403, "forbidden", &["scope write"]);
+
+    let accounts = world.token(&world.root, &[TokenScope::Admin], None).await;
+    world.get(&accounts, "/api/v1/users").await.is(200);
+    world.post(&accounts, "/api/v1/users", json!({ "login": "kim", "name": "Kim" })).await.is(201);
+    world.get(&accounts, "/api/v1/tasks").await.is_problem(403, "forbidden", &["scope read"]);
+    world.get(&accounts, "/api/v1/tasks?view=all").await.is_problem(403, "forbidden", &["scope operator"]);
+    world.get(&accounts, "/api/v1/export").await.is_problem(403, "forbidden", &["scope operator"]);
+
+    // Without the role, the scopes count for nothing.
+    let pretender = world.token(&world.ada, TokenScope::ALL, None).await;
+    world.post(&pretender, "/api/v1/users", json!({ "login": "lee", "name": "Lee" })).await.is_problem(403, "forbidden", &["role is admin"]);
+    world.get(&pretender, "/api/v1/tasks?view=all").await.is_problem(403, "forbidden", &["role is admin"]);
+    world.ask("POST", "/api/v1/import", &[("authorization", &bearer(&pretender))], "").await.is_problem(403, "forbidden", &["role is admin"]);
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_and_valid_tokens_are_not() {
+    let world = World::new().await;
+    let guess = async || world.ask("GET", "/api/v1/tasks", &[("authorization", "Bearer guess")], "").await;
+    for _ in 0..30 {
+        guess().await.is_problem(401, "unauthorized", &[]);
+    }
+    let slowed = guess().await;
+    slowed.is_problem(429, "too_many_requests", &["a valid token still works"]);
+    assert_eq!(slowed.headers["retry-after"], "60");
+    world.get(&world.ada, "/api/v1/tasks").await.is(200);
+    world.ask("GET", "/api/v1/tasks", &[], "").await.is_problem(401, "unauthorized", &["brings no token"]);
+}
+
+#[tokio::test]
+async fn the_last_use_is_noted_once_a_minute() {
+    let world = World::new().await;
+    let last_use = async |person: &Person| match world.backend.storage.get(Scope::System, Kind::Token, person.token_id).await.unwrap() {
+        Some(Record::Token(token)) => (token.last_used_at, token.revision),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(last_use(&world.ada).await.0, None);
+    world.get(&world.ada, "/api/v1/tasks").await.is(200);
+    world.tasks.close();
+    world.tasks.wait().await;
+    let (first, revision) = last_use(&world.ada).await;
+    assert!(first.is_some_and(|at| at <= world.clock.now()));
+    assert_eq!(revision, 1, "it is no change of the record");
+    world.clock.advance(30);
+    world.get(&world.ada, "/api/v1/tasks").await.is(200);
+    world.tasks.wait().await;
+    assert_eq!(last_use(&world.ada).await.0, first);
+}

@@ -1,0 +1,85 @@
+//! Import and export as streams.
+
+use std::io;
+
+use axum::body::Body;
+use axum::http::Request;
+use futures::{StreamExt, stream};
+use serde_json::json;
+use tower::ServiceExt;
+
+use crate::world::{Answer, Person, World, bearer};
+
+async fn import(world: &World, person: &Person, body: impl Into<Body>) -> Answer {
+    world.ask("POST", "/api/v1/import", &[("authorization", &bearer(person))], body).await
+}
+
+fn note(number: u32, owner: &Person) -> String {
+    let note = json!({
+        "kind": "note", "id": format!("00000000-0000-0000-0001-{number:012}"), "owner_id": owner.id,
+        "title": format!("Note {number}"), "body": "x".repeat(1000), "created_at": "2019-03-25T00:00:00Z",
+    });
+    format!("{note}\n")
+}
+
+#[tokio::test]
+async fn what_is_exported_can_be_imported_elsewhere() {
+    let world = World::new().await;
+    let notes: String = (0..3000).map(|number| note(number, &world.ada)).collect();
+    let pieces: Vec<_> = notes.into_bytes().chunks(7777).map(|piece| Ok::<_, io::Error>(piece.to_vec())).collect();
+    let report = import(&world, &world.root, Body::from_stream(stream::iter(pieces))).await.is(200);
+    assert_eq!(report.body["total"], json!({ "added": 3000, "unchanged": 0, "refused": 0 }));
+
+    let exported = world.get(&world.root, "/api/v1/export").await.is(200);
+    assert_eq!(exported.headers["content-type"], "application/jsonl");
+    assert!(!exported.text.contains("\"kind\":\"token\""));
+    let elsewhere = World::new().await;
+    let report = import(&elsewhere, &elsewhere.root, exported.text.clone()).await.is(200);
+    assert_eq!((&report.body["kinds"]["note"]["added"], &report.body["total"]["refused"]), (&json!(3000), &json!(0)), "{}", report.text);
+    assert_eq!(elsewhere.get(&elsewhere.root, "/api/v1/export").await.text, exported.text);
+    assert!(world.get(&world.root, "/api/v1/export?tokens=true").await.is(200).text.contains("\"hash\":\""));
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_taken_is_reported_and_the_rest_goes_in() {
+    let world = World::new().await;
+    let lines = format!("{}{{\"kind\":\"note\"\n{}", note(1, &world.ada), note(2, &world.ada));
+    let report = import(&world, &world.root, lines).await.is(200);
+    assert_eq!(report.body["total"], json!({ "added": 2, "unchanged": 0, "refused": 1 }));
+    assert_eq!(report.body["refusals"][0]["line"], 2);
+    import(&world, &world.root, "").await.is(200);
+}
+
+#[tokio::test]
+async fn an_import_that_breaks_off_keeps_its_whole_batches() {
+    let world = World::new().await;
+    let broken = stream::iter([Ok(note(1, &world.ada).into_bytes()), Err(io::Error::other("cable cut"))]);
+    let answer = import(&world, &world.root, Body::from_stream(broken)).await;
+    assert!(!answer.status.is_success(), "{}", answer.text);
+    import(&world, &world.root, b"\x1f\x8b\x08garbage".to_vec()).await.is_problem(400, "invalid_request", &["gzip"]);
+    assert_eq!(import(&world, &world.root, note(1, &world.ada)).await.is(200).body["total"]["refused"], 0);
+}
+
+#[tokio::test]
+async fn they_take_an_operator() {
+    let world = World::new().await;
+    import(&world, &world.ada, note(1, &world.ada)).await.is_problem(403, "forbidden", &["scope operator"]);
+    world.get(&world.ada, "/api/v1/export").await.is_problem(403, "forbidden", &["scope operator"]);
+    world.get(&world.root, "/api/v1/notes/00000000-0000-0000-0001-000000000001?view=all").await.is_problem(404, "not_found", &[]);
+}
+
+#[tokio::test]
+async fn an_export_that_fails_on_the_way_breaks_off() {
+    let world = World::new().await;
+    let notes: String = (0..3000).map(|number| note(number, &world.ada)).collect();
+    import(&world, &world.root, notes).await.is(200);
+    let request = Request::get("/api/v1/export").header("authorization", bearer(&world.root)).body(Body::empty()).unwrap();
+    let mut body = world.router.clone().oneshot(request).await.unwrap().into_body().into_data_stream();
+    body.next().await.unwrap().unwrap();
+    world.backend.storage.close().await.unwrap();
+    let mut rest = Vec::new();
+    while let Some(piece) = body.next().await {
+        rest.push(piece.is_ok());
+    }
+    assert_eq!(rest.pop(), Some(false), "the end is an error, so that nobody takes it for whole");
+}
