@@ -18,7 +18,11 @@ fn the_schema_in_the_docs_is_that_of_the_code() {
     if std::env::var_os("MOSAIC_UPDATE_DOCS").is_some() {
         std::fs::write(&file, &present).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), present, "write it anew: MOSAIC_UPDATE_DOCS=1 cargo test -p mosaic-gateway --test config_schema");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        present,
+        "write it anew: MOSAIC_UPDATE_DOCS=1 cargo test -p mosaic-gateway --test config_schema"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 /// Far more than anything here takes, on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn options(dir: &Path) -> Options {
     Options {
@@ -58,7 +58,7 @@ impl Place {
     }
 
     async fn count(&self) -> i64 {
-        let mut lease = self.engine.connections.lease(Work::Request).await.unwrap();
+        let mut lease = lease(&*self.engine.connections).await;
         let count = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(lease.connection()).await.unwrap();
         lease.settled();
         count
@@ -73,8 +73,20 @@ impl Place {
     }
 }
 
+/// The connection, however long a busy machine takes to replace the engine.
+async fn lease(connections: &dyn Connections) -> Box<dyn Lease> {
+    let begun = Instant::now();
+    loop {
+        match connections.lease(Work::Request).await {
+            Ok(lease) => return lease,
+            Err(error) if error.retry_class() == Retry::Safe && begun.elapsed() < PATIENCE => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
 async fn execute(connections: &dyn Connections, sql: &'static str) -> Result<(), (sqlx::Error, Option<Error>)> {
-    let mut lease = connections.lease(Work::Request).await.unwrap();
+    let mut lease = lease(connections).await;
     match sqlx::raw_sql(sql).execute(lease.connection()).await {
         Ok(_) => {
             lease.settled();
@@ -85,7 +97,7 @@ async fn execute(connections: &dyn Connections, sql: &'static str) -> Result<(),
 }
 
 async fn write(connections: &dyn Connections, id: i64) -> sqlx::Result<()> {
-    let mut lease = connections.lease(Work::Request).await.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+    let mut lease = lease(connections).await;
     sqlx::query("INSERT INTO written (id) VALUES ($1)").bind(id).execute(lease.connection()).await?;
     lease.settled();
     Ok(())
@@ -155,7 +167,7 @@ async fn no_acknowledged_write_is_lost_when_the_engine_is_killed_under_load() {
     for writer in writers {
         acknowledged.extend(writer.await.unwrap());
     }
-    let mut lease = place.engine.connections.lease(Work::Request).await.unwrap();
+    let mut lease = lease(&*place.engine.connections).await;
     let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM written WHERE id = ANY($1)")
         .bind(&acknowledged)
         .fetch_one(lease.connection())
@@ -232,7 +244,7 @@ async fn dropped_requests_harm_nobody() {
     println!("waited {:?}; {before} of 1000 requests came to their end", begun.elapsed());
     assert_eq!(place.pid(), engine, "the engine was never replaced");
     signal(engine, Signal::KILL);
-    eventually("the write is still there", async || (engine_in(&place.dir()) != Some(engine)).then_some(())).await;
+    eventually("another engine answers", async || place.execute("SELECT 1").await.ok()).await;
     assert_eq!(place.count().await, before + 1);
     place.close().await;
 }
@@ -280,7 +292,10 @@ async fn the_write_ahead_log_stays_bounded() {
     sqlx::raw_sql("CREATE TABLE bulk (text text)").execute(lease.connection()).await.unwrap();
     let mut largest = 0;
     for _ in 0..6 {
-        sqlx::raw_sql("INSERT INTO bulk SELECT repeat('x', 1000) FROM generate_series(1, 50000)").execute(lease.connection()).await.unwrap();
+        sqlx::raw_sql("INSERT INTO bulk SELECT repeat('x', 1000) FROM generate_series(1, 50000)")
+            .execute(lease.connection())
+            .await
+            .unwrap();
         largest = largest.max(size(&place.dir().join("engine/pgdata/pg_wal")));
     }
     lease.settled();
@@ -388,7 +403,7 @@ async fn a_program_that_is_not_mosaic_is_named() {
 async fn hold_an_engine() {
     let Some(dir) = std::env::var_os("MOSAIC_TEST_HOLD") else { return };
     let _engine = Engine::open(&options(Path::new(&dir))).await.unwrap();
-    tokio::time::sleep(PATIENCE * 3).await;
+    tokio::time::sleep(PATIENCE).await;
 }
 
 #[tokio::test]

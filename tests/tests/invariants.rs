@@ -1,6 +1,8 @@
 //! What ARCHITECTURE.md says always holds of the crates: who may depend on whom, and where backends are named.
 //! What must not come in: what a running gateway does.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -93,10 +95,11 @@ fn one_file_of_the_gateway_names_backends_and_features() {
         .filter(|package| lives_under(package, "backends"))
         .map(|package| package["name"].as_str().unwrap().replace('-', "_"));
     let crates: Vec<_> = crates.collect();
-    let named = |text: &str| {
-        text.contains("cfg(feature") || text.contains("cfg!(feature") || crates.iter().any(|name| text.contains(name.as_str()))
+    let named = |line: &str| {
+        line.contains("cfg(feature") || line.contains("cfg!(feature") || crates.iter().any(|name| line.contains(name.as_str()))
     };
-    let files: Vec<_> = sources(&root().join("gateway")).into_iter().filter(|(_, text)| named(text)).map(|(path, _)| path).collect();
+    let in_code = |text: &str| text.lines().any(|line| !line.trim_start().starts_with("//") && named(line));
+    let files: Vec<_> = sources(&root().join("gateway/src")).into_iter().filter(|(_, text)| in_code(text)).map(|(path, _)| path).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     assert!(files[0].ends_with("gateway/src/backends.rs"), "{files:?}");
 }

@@ -116,7 +116,6 @@ fn of_constraint(kind: ErrorKind, message: &'static str, constraint: Option<&str
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
     use super::*;
 
     fn check(code: &str, kind: ErrorKind, retry: Retry) {

@@ -10,7 +10,7 @@ use crate::error;
 /// Which migrations were applied. A name of its own leaves room for other migrators in the same database.
 const TABLE: &str = "mosaic_migrations";
 
-fn migrator() -> Migrator {
+pub(crate) fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
     migrator.dangerous_set_table_name(TABLE);
     migrator

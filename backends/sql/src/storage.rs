@@ -6,7 +6,7 @@ use mosaic_core::{
     Applied, Batch, ErrorKind, Id, Kind, Loaded, Page, Query, Record, Result, Scope, State, StateWrite, Storage, Timestamp, Token,
     TokenHash, Tokens, User, async_trait, with_kind,
 };
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use crate::connection::{Connections, Lease, Work};
 use crate::{change, error, kinds, load, read, schema, state};
@@ -24,7 +24,7 @@ impl SqlStorage {
     pub async fn open(connections: Arc<dyn Connections>) -> Result<Self> {
         let mut lease = connections.lease(Work::Maintenance).await?;
         let outcome = schema::migrate(lease.connection()).await;
-        finish(lease, outcome)?;
+        finish(lease, outcome.is_ok(), outcome)?;
         Ok(Self { connections })
     }
 
@@ -34,20 +34,20 @@ impl SqlStorage {
     }
 }
 
-/// Gives the connection back after success. After a failure it is dropped instead, with whatever is open on it, and
-/// its owner may know better than the statement why it failed.
-fn finish<T>(lease: Box<dyn Lease>, outcome: Result<T>) -> Result<T> {
-    match outcome {
-        Ok(value) => {
-            lease.settled();
-            Ok(value)
-        }
-        Err(error) if error.kind() == ErrorKind::Unavailable => Err(match lease.broken() {
+/// Gives the connection back, if nothing is open on it. Otherwise it is dropped, and its owner cleans up; who may also
+/// know better than the statement why it failed.
+fn finish<T>(lease: Box<dyn Lease>, clean: bool, outcome: Result<T>) -> Result<T> {
+    if clean {
+        lease.settled();
+        return outcome;
+    }
+    outcome.map_err(|error| match error.kind() {
+        ErrorKind::Unavailable => match lease.broken() {
             Some(reason) => reason.retry(error.retry_class()).source(error),
             None => error,
-        }),
-        Err(error) => Err(error),
-    }
+        },
+        _ => error,
+    })
 }
 
 /// Reads on a connection of its own, and once more on another when that was lost: nobody needs to hear of it.
@@ -56,33 +56,44 @@ macro_rules! reading {
         let mut lease = $self.connections.lease($work).await?;
         let $connection = lease.connection();
         let outcome = $read.await;
-        match finish(lease, outcome) {
+        match finish(lease, outcome.is_ok(), outcome) {
             Err(error) if error::is_lost(&error) => {
                 tracing::debug!(%error, "reading once more");
                 let mut lease = $self.connections.lease($work).await?;
                 let $connection = lease.connection();
                 let outcome = $read.await;
-                finish(lease, outcome)
+                finish(lease, outcome.is_ok(), outcome)
             }
             outcome => outcome,
         }
     }};
 }
 
-/// Writes in one transaction on a connection of its own. Until it is committed nothing was done.
+/// Writes in one transaction on a connection of its own.
 macro_rules! writing {
     ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
         let mut lease = $self.connections.lease($work).await?;
-        let outcome = async {
-            let mut transaction = lease.connection().begin().await.map_err(error::from_sqlx)?;
-            let $connection = &mut *transaction;
-            let done = $write.await?;
-            transaction.commit().await.map_err(error::of_commit)?;
-            Ok(done)
+        let (clean, outcome) = match lease.connection().begin().await.map_err(error::from_sqlx) {
+            Ok(mut transaction) => {
+                let $connection = &mut *transaction;
+                let outcome = $write.await;
+                end(transaction, outcome).await
+            }
+            Err(error) => (false, Err(error)),
         };
-        let outcome = outcome.await;
-        finish(lease, outcome)
+        finish(lease, clean, outcome)
     }};
+}
+
+/// Ends a transaction: what succeeded is committed, what did not is undone. Answers whether the connection is clean then.
+async fn end<T>(transaction: Transaction<'_, Postgres>, outcome: Result<T>) -> (bool, Result<T>) {
+    match outcome {
+        Ok(value) => match transaction.commit().await {
+            Ok(()) => (true, Ok(value)),
+            Err(error) => (false, Err(error::of_commit(error))),
+        },
+        Err(error) => (transaction.rollback().await.is_ok(), Err(error)),
+    }
 }
 
 #[async_trait]

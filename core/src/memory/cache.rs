@@ -14,7 +14,7 @@ pub const CACHE_BYTES: usize = 8 << 20;
 /// What an entry costs beside its key (which is held twice) and its value, in bytes. A round figure.
 const ENTRY_BYTES: usize = 200;
 
-/// A cache in this process. Past [`CACHE_BYTES`], the entry that would expire first makes room.
+/// A cache in this process. Past [`CACHE_BYTES`], the entries that would expire first make room; what would not fit alone is not kept.
 pub struct MemoryCache {
     clock: Arc<dyn Clock>,
     entries: Mutex<Entries>,
@@ -93,6 +93,9 @@ impl Entries {
 
     /// Adds an entry whose key is not there, and makes room for it.
     fn insert(&mut self, key: &str, value: Vec<u8>, expires_at: Timestamp) {
+        if cost(key, &value) > CACHE_BYTES {
+            return;
+        }
         self.made += 1;
         let expiry = (expires_at, self.made);
         self.bytes += cost(key, &value);
@@ -125,4 +128,78 @@ fn later(now: Timestamp, by: Duration) -> Timestamp {
 
 fn read_count(value: &[u8]) -> u64 {
     std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use futures::executor::block_on;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// A clock that stands at a number of seconds.
+    #[derive(Default)]
+    struct Seconds(AtomicI64);
+
+    impl Clock for Seconds {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(0).unwrap().plus_seconds(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    fn cache() -> (MemoryCache, Arc<Seconds>) {
+        let clock = Arc::new(Seconds::default());
+        (MemoryCache::new(clock.clone()), clock)
+    }
+
+    fn bytes(cache: &MemoryCache) -> usize {
+        cache.entries.lock().unwrap().bytes
+    }
+
+    #[test]
+    fn it_stays_within_its_bytes_and_keeps_what_lives_longest() {
+        let (cache, _) = cache();
+        for i in 0..100_u32 {
+            let ttl = MINUTE * (100 - i);
+            block_on(cache.set(&format!("page:{i}"), &vec![0; CACHE_BYTES / 20], ttl)).unwrap();
+            assert!(bytes(&cache) <= CACHE_BYTES);
+        }
+        assert!(block_on(cache.get("page:0")).unwrap().is_some(), "lives longest");
+        assert!(block_on(cache.get("page:99")).unwrap().is_none(), "made room for itself");
+    }
+
+    #[test]
+    fn many_small_entries_are_bounded_too() {
+        let (cache, _) = cache();
+        for i in 0..100_000 {
+            block_on(cache.increment(&format!("sign-in:{i}"), MINUTE)).unwrap();
+        }
+        assert!(bytes(&cache) <= CACHE_BYTES);
+        assert!(cache.entries.lock().unwrap().by_key.len() < CACHE_BYTES / ENTRY_BYTES);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_kept_and_pushes_nothing_out() {
+        let (cache, _) = cache();
+        block_on(cache.set("small", b"one", MINUTE)).unwrap();
+        block_on(cache.set("large", &vec![0; CACHE_BYTES], MINUTE)).unwrap();
+        assert_eq!(block_on(cache.get("large")).unwrap(), None);
+        assert_eq!(block_on(cache.get("small")).unwrap().as_deref(), Some(&b"one"[..]));
+    }
+
+    #[test]
+    fn what_has_expired_is_given_back_whole() {
+        let (cache, clock) = cache();
+        for i in 0..10 {
+            block_on(cache.set(&format!("token:{i}"), b"principal", MINUTE)).unwrap();
+            block_on(cache.set("token:0", b"again", MINUTE)).unwrap();
+        }
+        clock.0.store(60, Ordering::Relaxed);
+        assert_eq!(block_on(cache.get("token:0")).unwrap(), None);
+        let entries = cache.entries.lock().unwrap();
+        assert_eq!((entries.bytes, entries.by_key.len(), entries.by_expiry.len()), (0, 0, 0));
+    }
 }

@@ -106,7 +106,7 @@ impl Config {
                 }
                 _ => {
                     let error = Error::new(ErrorKind::Config, "there is no such key in the config");
-                    return Err(located(error, figment, &key).hint("mosaic config schema"));
+                    return Err(located(error, figment, &key));
                 }
             }
         }
@@ -175,7 +175,7 @@ fn refused(error: figment::Error) -> Error {
 
 /// Adds to an error where the value of a key comes from.
 fn located(error: Error, figment: &Figment, key: &str) -> Error {
-    whence(error.with("key", key), figment.find_metadata(key))
+    whence(error.with("key", key), figment.find_metadata(key)).hint("mosaic config schema")
 }
 
 fn whence(error: Error, metadata: Option<&figment::Metadata>) -> Error {

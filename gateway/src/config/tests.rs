@@ -65,7 +65,8 @@ fn the_file_wins_over_the_defaults_and_the_environment_over_the_file() {
 
 #[test]
 fn what_cannot_be_used_names_the_key_and_where_it_stands() {
-    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+    let cases: &[Case] = &[
         (r#"{ "teir": "local" }"#, &[], &["key=teir", "gateway.json"]),
         (r#"{ "limits": { "request": 5 } }"#, &[], &["`request`", "gateway.json"]),
         (r#"{ "limits": { "requests": "many" } }"#, &[], &["key=limits.requests", "gateway.json"]),
@@ -86,7 +87,7 @@ fn what_cannot_be_used_names_the_key_and_where_it_stands() {
         for part in *expected {
             assert!(error.to_string().contains(part), "{error} does not say {part}");
         }
-        assert!(error.hint_text().is_some() || error.to_string().contains("limits"), "{error:?}");
+        assert_eq!(error.hint_text(), Some("mosaic config schema"));
     }
 }
 

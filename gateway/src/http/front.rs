@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::app::App;
 use super::measure::Measured;
 use super::problem::{HEADERS_TOO_LARGE, INTERNAL, OVERLOADED, Problem, TIMEOUT, URI_TOO_LONG};
-use super::{EXPORT, IMPORT};
+use super::{EXPORT, IMPORT, PROBES};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -78,7 +78,7 @@ fn admit(app: &App, request: &mut Request, route: Option<&str>) -> Result<Option
         ));
     }
     // What tells of the gateway's state must answer in particular when it has no room left.
-    if !matches!(route, Some("/livez" | "/readyz" | "/metrics")) {
+    if !route.is_some_and(|route| PROBES.contains(&route)) {
         let Ok(place) = Arc::clone(&app.room).try_acquire_owned() else {
             return Err(Problem::new(OVERLOADED, "the gateway has as many requests under way as it bears")
                 .hint("try again in a second")
@@ -141,3 +141,6 @@ fn report(problem: &Problem, status: StatusCode, request_id: &str) {
         None => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, gauge, histogram};
 
+use super::PROBES;
 use super::app::App;
 use super::sign_in::SignedIn;
 
@@ -22,6 +23,8 @@ pub(super) struct Measured {
     method: Method,
     path: String,
     route: String,
+    /// Whether a machine asks how the gateway is, which it does every few seconds: not worth a line in the log.
+    probe: bool,
     finished: bool,
 }
 
@@ -33,6 +36,7 @@ impl Measured {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             route: route.unwrap_or(NO_ROUTE).to_owned(),
+            probe: route.is_some_and(|route| PROBES.contains(&route)),
             finished: false,
         }
     }
@@ -42,8 +46,13 @@ impl Measured {
         self.finished = true;
         let status = response.status();
         let ms = self.record(status.as_str());
-        let user = response.extensions().get::<SignedIn>().map(|SignedIn(user)| tracing::field::display(user));
-        tracing::info!(method = %self.method, path = %Printable(&self.path), status = status.as_u16(), ms, user, request_id, "request");
+        let (method, path, status) = (&self.method, Printable(&self.path), status.as_u16());
+        if self.probe {
+            tracing::debug!(%method, %path, status, ms, request_id, "request");
+        } else {
+            let user = response.extensions().get::<SignedIn>().map(|SignedIn(user)| tracing::field::display(user));
+            tracing::info!(%method, %path, status, ms, user, request_id, "request");
+        }
     }
 
     fn record(&mut self, status: &str) -> f64 {

@@ -33,6 +33,9 @@ use problem::{NOT_FOUND, Problem};
 const IMPORT: &str = "/api/v1/import";
 const EXPORT: &str = "/api/v1/export";
 
+/// The paths that machines ask how the gateway is.
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
 /// The whole API. Requests should carry a [`Peer`] as an extension, as the server's do.
 pub fn router(app: Arc<App>) -> Router {
     let mut api = Router::new();

@@ -15,11 +15,13 @@ pub(super) struct Code {
     pub(super) name: &'static str,
     pub(super) status: StatusCode,
     pub(super) title: &'static str,
+    /// What to do about it, unless the problem at hand says it better.
+    pub(super) cure: &'static str,
 }
 
 macro_rules! codes {
-    ($($CONST:ident = $name:literal $status:ident $title:literal;)*) => {
-        $(pub(super) const $CONST: &Code = &Code { name: $name, status: StatusCode::$status, title: $title };)*
+    ($($CONST:ident = $name:literal $status:ident $title:literal, $cure:literal;)*) => {
+        $(pub(super) const $CONST: &Code = &Code { name: $name, status: StatusCode::$status, title: $title, cure: $cure };)*
 
         /// Every code, for the documentation.
         pub(super) const CODES: &[&Code] = &[$($CONST,)*];
@@ -27,26 +29,46 @@ macro_rules! codes {
 }
 
 codes! {
-    INVALID_REQUEST = "invalid_request" BAD_REQUEST "The request is malformed";
-    INVALID_CURSOR = "invalid_cursor" BAD_REQUEST "The cursor is not one of this list";
-    UNAUTHORIZED = "unauthorized" UNAUTHORIZED "The request is not signed in";
-    FORBIDDEN = "forbidden" FORBIDDEN "This is not allowed";
-    NOT_FOUND = "not_found" NOT_FOUND "There is no such thing, or you may not see it";
-    METHOD_NOT_ALLOWED = "method_not_allowed" METHOD_NOT_ALLOWED "The path does not take this method";
-    CONFLICT = "conflict" CONFLICT "Another record stands in the way";
-    STALE = "stale" PRECONDITION_FAILED "The record has changed";
-    BODY_TOO_LARGE = "body_too_large" PAYLOAD_TOO_LARGE "The body is too large";
-    URI_TOO_LONG = "uri_too_long" URI_TOO_LONG "The URI is too long";
-    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body is of another type than the path takes";
-    INVALID = "invalid" UNPROCESSABLE_ENTITY "The record breaks a rule";
-    TOO_MANY_REQUESTS = "too_many_requests" TOO_MANY_REQUESTS "Too many sign-ins failed";
-    HEADERS_TOO_LARGE = "headers_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large";
-    INTERNAL = "internal" INTERNAL_SERVER_ERROR "The gateway failed";
-    UNSUPPORTED = "unsupported" NOT_IMPLEMENTED "This gateway does not offer it";
-    UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "The gateway cannot answer at the moment";
-    OVERLOADED = "overloaded" SERVICE_UNAVAILABLE "Too many requests are under way";
-    TIMEOUT = "timeout" GATEWAY_TIMEOUT "It took too long";
-    FULL = "full" INSUFFICIENT_STORAGE "No space is left";
+    INVALID_REQUEST = "invalid_request" BAD_REQUEST "The request is malformed",
+        "/docs says what this path takes";
+    INVALID_CURSOR = "invalid_cursor" BAD_REQUEST "The cursor is not one of this list",
+        "use next_cursor as it came, or leave it out to begin anew";
+    UNAUTHORIZED = "unauthorized" UNAUTHORIZED "The request is not signed in",
+        "send the header Authorization: Bearer TOKEN";
+    FORBIDDEN = "forbidden" FORBIDDEN "This is not allowed",
+        "ask an administrator, or whoever it belongs to";
+    NOT_FOUND = "not_found" NOT_FOUND "There is no such thing, or you may not see it",
+        "look at the id; what you may not see is not found either";
+    METHOD_NOT_ALLOWED = "method_not_allowed" METHOD_NOT_ALLOWED "The path does not take this method",
+        "the header Allow says which methods the path takes";
+    CONFLICT = "conflict" CONFLICT "Another record stands in the way",
+        "choose another value, or change the record that is there";
+    STALE = "stale" PRECONDITION_FAILED "The record has changed",
+        "read it again, and repeat the change with its present revision";
+    BODY_TOO_LARGE = "body_too_large" PAYLOAD_TOO_LARGE "The body is too large",
+        "send less, or raise limits.body_bytes in the gateway's config";
+    URI_TOO_LONG = "uri_too_long" URI_TOO_LONG "The URI is too long",
+        "send a shorter one";
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body is of another type than the path takes",
+        "/docs says what this path takes";
+    INVALID = "invalid" UNPROCESSABLE_ENTITY "The record breaks a rule",
+        "/docs lists the fields of each kind and their bounds";
+    TOO_MANY_REQUESTS = "too_many_requests" TOO_MANY_REQUESTS "Too many sign-ins failed",
+        "a valid token still works; look at the one that is sent";
+    HEADERS_TOO_LARGE = "headers_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large",
+        "send fewer, or shorter ones";
+    INTERNAL = "internal" INTERNAL_SERVER_ERROR "The gateway failed",
+        "try again; if it stays, give this request_id to the operator";
+    UNSUPPORTED = "unsupported" NOT_IMPLEMENTED "This gateway does not offer it",
+        "ask the operator for another tier";
+    UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "The gateway cannot answer at the moment",
+        "try again in a moment";
+    OVERLOADED = "overloaded" SERVICE_UNAVAILABLE "Too many requests are under way",
+        "try again in a second";
+    TIMEOUT = "timeout" GATEWAY_TIMEOUT "It took too long",
+        "look whether it was done before trying again";
+    FULL = "full" INSUFFICIENT_STORAGE "No space is left",
+        "ask the operator to free space where the gateway keeps its data";
 }
 
 /// What a client is told when a request fails.
@@ -86,9 +108,7 @@ impl Problem {
     pub(super) fn bare(status: StatusCode) -> Self {
         let code = CODES.iter().find(|code| code.status == status).copied();
         match code {
-            Some(METHOD_NOT_ALLOWED) => {
-                Self::new(METHOD_NOT_ALLOWED, "the path does not take this method").hint("the header Allow says which it takes")
-            }
+            Some(METHOD_NOT_ALLOWED) => Self::new(METHOD_NOT_ALLOWED, "the path does not take this method"),
             Some(code) if status.is_client_error() => Self::new(code, "the request cannot be taken"),
             _ if status.is_client_error() => Self::new(INVALID_REQUEST, "the request cannot be taken"),
             _ => Self::new(INTERNAL, FAULT),
@@ -147,9 +167,7 @@ impl Problem {
         document.insert("status".into(), parts.code.status.as_u16().into());
         document.insert("code".into(), parts.code.name.into());
         document.insert("detail".into(), parts.detail.into());
-        if let Some(hint) = parts.hint {
-            document.insert("hint".into(), hint.into());
-        }
+        document.insert("hint".into(), parts.hint.unwrap_or_else(|| parts.code.cure.into()).into());
         document.extend(parts.members);
         document.insert("request_id".into(), request_id.into());
         Value::Object(document)

@@ -101,3 +101,6 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) 
         tracing::debug!(%error, %peer, "a connection broke");
     }
 }
+
+#[cfg(test)]
+mod tests;

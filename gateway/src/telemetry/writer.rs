@@ -106,3 +106,6 @@ impl<'w> MakeWriter<'w> for Writer {
         Line { writer: self, text: Vec::with_capacity(160) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,9 @@ async fn past_what_it_bears_it_says_so_at_once_and_recovers() {
 #[tokio::test]
 async fn a_request_has_an_id_the_clients_where_it_gives_a_modest_one() {
     let world = World::new().await;
-    let id = async |given: &str| world.ask("GET", "/livez", &[("x-request-id", given)], "").await.headers["x-request-id"].to_str().unwrap().to_owned();
+    let id = async |given: &str| {
+        world.ask("GET", "/livez", &[("x-request-id", given)], "").await.headers["x-request-id"].to_str().unwrap().to_owned()
+    };
     assert_eq!(id("deploy-7_a.b").await, "deploy-7_a.b");
     let made = id("").await;
     assert!(!made.is_empty());

@@ -55,7 +55,7 @@ async fn a_cursor_of_another_list_or_of_nobody_is_refused() {
     let page = world.get(&world.ada, "/api/v1/tasks?limit=1&status=open").await.is(200);
     let cursor = page.body["next_cursor"].as_str().unwrap();
     let path = format!("/api/v1/tasks?status=open&cursor={cursor}");
-    assert_eq!(titles(&world, &world.ada, &path).await, ["c", "d"], "the limit may change");
+    assert_eq!(titles(&world, &world.ada, &path).await, ["c", "d", "g"], "the limit may change");
     let (head, last) = cursor.split_at(cursor.len() - 1);
     let tampered = format!("{head}{}", if last == "A" { "B" } else { "A" });
     for path in [

@@ -1,5 +1,5 @@
 //! The HTTP API over the in-memory backend, request by request, in process.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
 mod bad_requests;

@@ -90,7 +90,9 @@ async fn what_may_not_be_seen_is_not_there() {
     world.get(&world.bob, &ours).await.is(200);
     for (person, path) in [(&world.bob, &mine), (&world.eve, &ours), (&world.root, &ours)] {
         let absent = world.get(person, "/api/v1/tasks/00000000-0000-0000-0000-0000000000ff").await;
-        for hidden in [world.get(person, path).await, world.patch(person, path, json!({ "title": "x" })).await, world.delete(person, path).await] {
+        for hidden in
+            [world.get(person, path).await, world.patch(person, path, json!({ "title": "x" })).await, world.delete(person, path).await]
+        {
             hidden.is_problem(404, "not_found", &[]);
             assert_eq!(hidden.body["title"], absent.body["title"]);
         }

@@ -10,13 +10,18 @@ async fn each_way_not_to_be_signed_in_says_which_it_is() {
     let world = World::new().await;
     let expired = world.token(&world.ada, &[TokenScope::Read], Some("2026-03-01T11:59:59Z".parse().unwrap())).await;
     let basic = format!("Basic {}", world.ada.secret);
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
+    let cases: &[Case<'_>] = &[
         (&[], "brings no token", "Bearer realm=\"mosaic\""),
         (&[("authorization", "")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
         (&[("authorization", "Bearer ")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
         (&[("authorization", "Bearer a b")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
         (&[("authorization", &basic)], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
-        (&[("authorization", &bearer(&world.ada)), ("authorization", "Bearer x")], "holds no bearer token", "Bearer realm=\"mosaic\", error=\"invalid_request\""),
+        (
+            &[("authorization", &bearer(&world.ada)), ("authorization", "Bearer x")],
+            "holds no bearer token",
+            "Bearer realm=\"mosaic\", error=\"invalid_request\"",
+        ),
         (&[("authorization", "Bearer mosaic_nobody")], "not known, or was revoked", "Bearer realm=\"mosaic\", error=\"invalid_token\""),
         (&[("authorization", &bearer(&expired))], "expired at 2026-03-01T11:59:59Z", "Bearer realm=\"mosaic\", error=\"invalid_token\""),
     ];
@@ -49,7 +54,11 @@ async fn a_token_does_what_its_scopes_say() {
     world.post(&reader, "/api/v1/tasks", json!({ "title": "a" })).await.is_problem(403, "forbidden", &["scope write"]);
     let made = world.post(&writer, "/api/v1/tasks", json!({ "title": "a" })).await.is(201);
     world.get(&writer, "/api/v1/tasks").await.is_problem(403, "forbidden", &["scope read"]);
-    world.patch(&reader, &format!("/api/v1/tasks/{}", made.id()), json!({ "title": "b" })).await.is_problem(403, "forbidden", &["scope write"]);
+    world.patch(&reader, &format!("/api/v1/tasks/{}", made.id()), json!({ "title": "b" })).await.is_problem(
+        403,
+        "forbidden",
+        &["scope write"],
+    );
     world.delete(&reader, &format!("/api/v1/tasks/{}", made.id())).await.is_problem(403, "forbidden", &["scope write"]);
 
     let accounts = world.token(&world.root, &[TokenScope::Admin], None).await;
@@ -61,9 +70,17 @@ async fn a_token_does_what_its_scopes_say() {
 
     // Without the role, the scopes count for nothing.
     let pretender = world.token(&world.ada, TokenScope::ALL, None).await;
-    world.post(&pretender, "/api/v1/users", json!({ "login": "lee", "name": "Lee" })).await.is_problem(403, "forbidden", &["role is admin"]);
+    world.post(&pretender, "/api/v1/users", json!({ "login": "lee", "name": "Lee" })).await.is_problem(
+        403,
+        "forbidden",
+        &["role is admin"],
+    );
     world.get(&pretender, "/api/v1/tasks?view=all").await.is_problem(403, "forbidden", &["role is admin"]);
-    world.ask("POST", "/api/v1/import", &[("authorization", &bearer(&pretender))], "").await.is_problem(403, "forbidden", &["role is admin"]);
+    world.ask("POST", "/api/v1/import", &[("authorization", &bearer(&pretender))], "").await.is_problem(
+        403,
+        "forbidden",
+        &["role is admin"],
+    );
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! What a case works with: the backend, calls in short form, and users, teams and records of its own.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mosaic_core::{
     Applied, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Note, Page, Query, RandomIds, Record,
-    Result, Scope, Storage, Task, TaskStatus, Team, Timestamp, Token, TokenHash, TokenScope, User, UserRole, VectorIndex,
+    Result, Scope, Service, Storage, Task, TaskStatus, Team, Timestamp, Token, TokenHash, TokenScope, User, UserRole, VectorIndex,
 };
 
 use super::TestClock;
@@ -45,7 +46,7 @@ impl Env {
     pub(crate) async fn open(open: Open) -> Result<Self> {
         let Opened { backend, clock } = open().await?;
         for service in backend.services {
-            tokio::spawn(service.run);
+            tokio::spawn(watch(service));
         }
         let (storage, cache, vectors) = (backend.storage, backend.cache, backend.vectors);
         Ok(Self { storage, cache, vectors, clock, open, serial: AtomicU64::new(0) })
@@ -80,6 +81,14 @@ impl Env {
     /// A name that no other call got, fit for logins and slugs.
     pub(crate) fn name(&self) -> String {
         format!("n{}", self.id().simple())
+    }
+}
+
+/// Runs a service to its end. One that fails is named, since the cases that fail by it say little.
+async fn watch(service: Service) {
+    if let Err(error) = service.run.await {
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "service {} failed: {error:?}", service.name).unwrap();
     }
 }
 

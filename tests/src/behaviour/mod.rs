@@ -216,7 +216,8 @@ macro_rules! behaviour_cases {
                 of_concurrent_updates_one_wins
                 of_concurrent_makers_of_one_name_one_wins
                 of_concurrent_makers_of_one_record_all_succeed
-                no_record_is_left_without_its_owner
+                no_record_is_left_without_its_owner_or_team
+                of_a_user_and_a_team_made_at_once_with_one_id_one_wins
                 no_task_is_left_with_an_assignee_who_cannot_read_it
             }
             state {

@@ -184,24 +184,40 @@ pub async fn of_concurrent_makers_of_one_record_all_succeed(env: &'static Env) {
     assert_eq!(made, 1);
 }
 
-/// The owner of a space is removed while something is put into it: one of both is refused.
-pub async fn no_record_is_left_without_its_owner(env: &'static Env) {
-    for _ in 0..8 {
-        let user = env.user().await;
-        let record = env.new_content(&user, None).remove(0);
-        let remove = tokio::spawn(env.delete(Scope::System, Kind::User, user.id));
+/// The owner of a record, or its team, is removed while it is made: one of both is refused.
+pub async fn no_record_is_left_without_its_owner_or_team(env: &'static Env) {
+    for round in 0..16 {
+        let (user, team) = (env.user().await, env.team().await);
+        let (record, parent): (Record, Record) =
+            if round % 2 == 0 { (env.new_task(&user).into(), user.into()) } else { (env.new_team_note(&user, &team).into(), team.into()) };
+        let remove = tokio::spawn(env.delete(Scope::System, parent.kind(), parent.id()));
         let make = tokio::spawn(env.create(Scope::System, record.clone()));
         let (removed, made) = (remove.await.unwrap(), make.await.unwrap());
-        let (user_is_there, record_is_there) =
-            (env.fresh(&user).await.is_some(), env.get(Scope::System, record.kind(), record.id()).await.is_some());
-        assert_eq!((user_is_there, record_is_there), (removed.is_err(), made.is_ok()), "{removed:?} {made:?}");
-        assert!(user_is_there || !record_is_there, "{removed:?} {made:?}");
-        for error in [removed.err().map(|e| (e.kind(), ErrorKind::Conflict)), made.err().map(|e| (e.kind(), ErrorKind::Invalid))]
-            .into_iter()
-            .flatten()
-        {
-            assert_eq!(error.0, error.1);
+        let mut there = Vec::new();
+        for one in [&parent, &record] {
+            there.push(env.get(Scope::System, one.kind(), one.id()).await.is_some());
         }
+        assert_eq!(there, [removed.is_err(), made.is_ok()], "{removed:?} {made:?}");
+        assert!(there == [true, true] || there == [false, false], "{removed:?} {made:?}");
+        assert!(removed.err().is_none_or(|error| error.kind() == ErrorKind::Conflict));
+        assert!(made.err().is_none_or(|error| error.kind() == ErrorKind::Invalid));
+    }
+}
+
+/// Both would name the same space.
+pub async fn of_a_user_and_a_team_made_at_once_with_one_id_one_wins(env: &'static Env) {
+    for _ in 0..8 {
+        let user = env.new_user();
+        let team = mosaic_core::Team { id: user.id, ..env.new_team() };
+        let makers = [tokio::spawn(env.create(Scope::System, user)), tokio::spawn(env.create(Scope::System, team))];
+        let mut made = 0;
+        for maker in makers {
+            match maker.await.unwrap() {
+                Ok(_) => made += 1,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
+            }
+        }
+        assert_eq!(made, 1);
     }
 }
 

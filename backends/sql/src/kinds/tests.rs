@@ -1,1 +1,74 @@
+//! What a new kind is easily forgotten in: the columns of every field, and an index for every list.
 
+use std::collections::BTreeSet;
+
+use mosaic_core::{Kind, with_kind};
+
+use crate::schema::migrator;
+use crate::table::Table;
+
+#[test]
+fn every_field_has_its_column() {
+    for kind in Kind::ALL {
+        let columns: BTreeSet<_> = with_kind!(*kind, T => T::NAMES).split(", ").map(str::to_owned).collect();
+        let schema = kind.schema().to_value();
+        let fields: BTreeSet<_> = schema["properties"].as_object().unwrap().keys().filter(|field| *field != "kind").cloned().collect();
+        assert_eq!(columns, fields, "{kind}");
+    }
+}
+
+/// A table, the columns that an index narrows by, and the one that it orders by, before the id.
+type Index = (&'static str, BTreeSet<String>, String);
+
+fn indexes() -> BTreeSet<(String, BTreeSet<String>, String)> {
+    let migrator = migrator();
+    let lines = migrator.iter().flat_map(|migration| migration.sql.as_str().lines());
+    let read = |line: &str| {
+        let (table, rest) = line.strip_prefix("CREATE INDEX ")?.split_once(" ON ")?.1.split_once(" (")?;
+        let mut columns: Vec<_> = rest.split_once(')')?.0.split(", ").map(str::to_owned).collect();
+        let (id, order) = (columns.pop()?, columns.pop()?);
+        (id == "id").then(|| (table.to_owned(), columns.into_iter().collect(), order))
+    };
+    lines.filter_map(read).collect()
+}
+
+/// The indexes that a kind's lists need: of one space by each choice of filters, of everything, and
+/// for accounts, which admins see whole, of everything by each filter. What is unique needs none but its own.
+fn needed<T: Table>() -> Vec<Index> {
+    let unique = T::UNIQUE.map(|unique| unique.field);
+    let mut narrowed = vec![BTreeSet::new()];
+    if T::SPACE != "id" {
+        narrowed.push(BTreeSet::from([T::SPACE.to_owned()]));
+    }
+    for filter in T::FILTERS.iter().map(|field| field.name) {
+        if filter == T::SPACE {
+            continue;
+        }
+        if !T::CONTENT && filter.ends_with("_id") {
+            narrowed.push(BTreeSet::from([filter.to_owned()]));
+        }
+        if Some(filter) != unique {
+            let in_space: Vec<_> = narrowed.iter().filter(|columns| columns.contains(T::SPACE)).cloned().collect();
+            narrowed.extend(in_space.into_iter().map(|mut columns| {
+                columns.insert(filter.to_owned());
+                columns
+            }));
+        }
+    }
+    let orders = T::ORDERS.iter().map(|field| field.name).filter(|order| Some(*order) != unique);
+    orders.flat_map(|order| narrowed.iter().map(move |columns| (T::NAME, columns.clone(), order.to_owned()))).collect()
+}
+
+#[test]
+fn every_list_has_its_index() {
+    let indexes = indexes();
+    let mut count = 0;
+    for kind in Kind::ALL {
+        for (table, columns, order) in with_kind!(*kind, T => needed::<T>()) {
+            let index = (table.to_owned(), columns, order);
+            assert!(indexes.contains(&index), "no index for {index:?}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 2 + 2 + 6 + 4 + 10 + 4);
+}

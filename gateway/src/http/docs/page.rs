@@ -86,10 +86,10 @@ fn operation(html: &mut String, document: &Value, path: &str, method: &str, item
 }
 
 fn problems(html: &mut String) {
-    html.push_str("<h2 id=\"problems\">problems</h2>\n<table><tr><th>code</th><th>status</th><th></th></tr>\n");
+    html.push_str("<h2 id=\"problems\">problems</h2>\n<table><tr><th>code</th><th>status</th><th></th><th>what to do</th></tr>\n");
     for code in CODES {
-        let (name, status, title) = (code.name, code.status.as_u16(), escape(code.title));
-        put(html, format_args!("<tr id=\"{name}\"><td><code>{name}</code></td><td>{status}</td><td>{title}</td></tr>\n"));
+        let (name, status, title, cure) = (code.name, code.status.as_u16(), escape(code.title), escape(code.cure));
+        put(html, format_args!("<tr id=\"{name}\"><td><code>{name}</code></td><td>{status}</td><td>{title}</td><td>{cure}</td></tr>\n"));
     }
     html.push_str("</table>\n");
 }

@@ -117,6 +117,6 @@ fn problem() -> Value {
             "limit": { "type": "integer", "description": "Of code body_too_large: how many bytes a body may have." },
             "not_ready": { "type": "array", "items": { "type": "string" }, "description": "Of /readyz: the parts that are not ready." },
         },
-        "required": ["type", "title", "status", "code", "detail", "request_id"],
+        "required": ["type", "title", "status", "code", "detail", "hint", "request_id"],
     })
 }

@@ -1,12 +1,13 @@
-//! A running `mosaic serve`, which ends with the value that stands for it.
+//! A running `mosaic serve`, which ends with the value that stands for it, and in any case with the test process.
 
 use std::fs::File;
-use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Weak};
+use std::ops::Deref;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::{Client, PATIENCE, Place, Signal, engine_of, eventually, signal};
 
@@ -16,6 +17,7 @@ pub(crate) struct Gateway {
     pub(crate) place: Place,
     child: std::sync::Mutex<Child>,
     log: String,
+    _leash: Leash,
 }
 
 /// A user, and a client that acts for them.
@@ -41,12 +43,13 @@ impl Gateway {
 
     /// Starts one without waiting.
     pub(crate) fn spawn(place: &Place) -> Self {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let log = format!("gateway-{}.log", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let log = format!("gateway-{}.log", COUNT.fetch_add(1, Ordering::Relaxed));
         let stderr = File::create(place.path(&log)).expect("a log can be written");
         let stdout = stderr.try_clone().expect("a file can be shared");
         let child = place.command(&["serve"]).stdout(stdout).stderr(stderr).spawn().expect("the binary under test starts");
-        Self { place: place.clone(), child: child.into(), log }
+        let leash = Leash::on(child.id());
+        Self { place: place.clone(), child: child.into(), log, _leash: leash }
     }
 
     /// Waits until it says that it is ready; answers how long that took.
@@ -129,6 +132,15 @@ impl Gateway {
         self.anonymous().with_token(token["secret"].as_str().expect("a new token shows its secret"))
     }
 
+    /// Shows the end of the log when the test at hand has failed.
+    fn show_log_of_failure(&self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().filter(|line| !line.contains("path=/readyz")).collect();
+            println!("--- {}, its last lines\n{}", self.log, lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
+    }
+
     fn child(&self) -> std::sync::MutexGuard<'_, Child> {
         self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -140,20 +152,48 @@ impl Drop for Gateway {
         let _ = child.kill();
         let _ = child.wait();
         drop(child);
-        if std::thread::panicking() {
-            println!("--- {}\n{}", self.log, self.log());
-        }
+        self.show_log_of_failure();
     }
 }
 
-/// One gateway for all tests that leave it as they found it, each with users of its own. It lives as long as a test holds it.
-pub(crate) async fn shared() -> Arc<Gateway> {
-    static SHARED: Mutex<Weak<Gateway>> = Mutex::const_new(Weak::new());
-    let mut shared = SHARED.lock().await;
-    if let Some(gateway) = shared.upgrade() {
-        return gateway;
+/// A shell that kills a gateway when this process is gone, however it went: by then the pipe that it reads has ended.
+struct Leash(Child);
+
+impl Leash {
+    fn on(pid: u32) -> Self {
+        let script = format!("cat; kill -9 {pid}");
+        let shell = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        Self(shell.expect("there is a shell"))
     }
-    let gateway = Arc::new(Gateway::start().await);
-    *shared = Arc::downgrade(&gateway);
-    gateway
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        // Before its pipe ends: the pid may be another process's by now.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// One gateway for all tests that leave it as they found it, each with users of its own. It ends with the process.
+pub(crate) async fn shared() -> Shared {
+    static SHARED: OnceCell<Gateway> = OnceCell::const_new();
+    Shared(SHARED.get_or_init(Gateway::start).await)
+}
+
+/// The shared gateway, as one test holds it.
+pub(crate) struct Shared(&'static Gateway);
+
+impl Deref for Shared {
+    type Target = Gateway;
+
+    fn deref(&self) -> &Gateway {
+        self.0
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.0.show_log_of_failure();
+    }
 }

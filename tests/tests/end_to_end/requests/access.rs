@@ -13,8 +13,7 @@ async fn without_a_valid_token_there_is_nothing() {
     let gateway = shared().await;
     let nobody = gateway.anonymous();
     let wrong = nobody.with_token("mosaic_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    for (client, path) in [(&nobody, "/api/v1/tasks"), (&wrong, "/api/v1/tasks"), (&wrong, "/api/v1/export"), (&nobody, "/api/v1/nothing")]
-    {
+    for (client, path) in [(&nobody, "/api/v1/tasks"), (&wrong, "/api/v1/tasks"), (&wrong, "/api/v1/export"), (&nobody, "/api/v1/users")] {
         let answer = client.get(path).await;
         answer.problem(401, "unauthorized");
         assert!(answer.header("www-authenticate").starts_with("Bearer"), "{path}");
@@ -124,7 +123,7 @@ async fn users_see_their_own_spaces_and_their_teams() {
     // A team's content is its members', from the moment they join to the moment they leave.
     let team = admin.create("teams", json!({ "slug": "access.team", "name": "Team" })).await;
     let joined = |user: &str| json!({ "team_id": team["id"], "user_id": user });
-    bob.client.post("/api/v1/memberships", &joined(&bob.id)).await.problem(404, "not_found");
+    bob.client.post("/api/v1/memberships", &joined(&bob.id)).await.refusal(422, "invalid", "team that does not exist");
     admin.create("memberships", joined(&ann.id)).await;
     let shared = ann.client.create("tasks", json!({ "title": "ours", "team_id": team["id"] })).await;
     let path = format!("/api/v1/tasks/{}", text(&shared, "id"));

@@ -41,7 +41,7 @@ const AGAINST_THE_RULES: &[(&str, &str)] = &[
     (r#"{"title": "t", "kind": "note"}"#, "kind"),
     (r#"{"title": "t", "revision": 7}"#, "revision"),
     (r#"{"title": "t", "created_at": "2020-01-01T00:00:00Z"}"#, "created_at"),
-    (r#"{"title": "t", "team_id": "99999999-0000-4000-8000-000000000000"}"#, "team_id"),
+    (r#"{"title": "t", "team_id": "99999999-0000-4000-8000-000000000000"}"#, "team that does not exist"),
     (r#"{"title": "t", "assignee_id": "99999999-0000-4000-8000-000000000000"}"#, "assignee_id"),
 ];
 

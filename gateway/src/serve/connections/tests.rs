@@ -1,0 +1,192 @@
+//! The server on a real socket: what no request in process shows.
+
+use std::io;
+
+use mosaic_core::{Batch, Change, Clock, CountingIds, Id, Scope, SystemClock, Token, TokenScope, User, UserRole, memory};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+
+use super::*;
+use crate::http::Parts;
+use crate::secret::TokenSecret;
+use crate::telemetry;
+
+const SOON: Duration = Duration::from_secs(5);
+
+struct Server {
+    address: SocketAddr,
+    stop: Stop,
+    tasks: TaskTracker,
+    secret: TokenSecret,
+}
+
+async fn server(limits: Limits) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = Stop { soft: CancellationToken::new(), hard: CancellationToken::new() };
+    let tasks = TaskTracker::new();
+    let app = App::new(Parts {
+        limits,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(CountingIds::default()),
+        metrics: telemetry::metrics().unwrap(),
+        tasks: tasks.clone(),
+        stopping: stop.soft.clone(),
+    });
+    let (backend, secret, at) = (memory::open(), TokenSecret::generate().unwrap(), SystemClock.now());
+    let id = Id::from_u128(1);
+    let user = User {
+        id,
+        login: "ada".into(),
+        name: "Ada".into(),
+        email: None,
+        role: UserRole::Member,
+        created_at: at,
+        updated_at: at,
+        revision: 1,
+    };
+    let token = Token {
+        id,
+        user_id: id,
+        name: "test".into(),
+        scopes: vec![TokenScope::Write],
+        hash: Some(secret.hash()),
+        expires_at: None,
+        last_used_at: None,
+        created_at: at,
+        updated_at: at,
+        revision: 1,
+    };
+    let changes = vec![Change::Create(user.into()), Change::Create(token.into())];
+    backend.storage.apply(Scope::System, &Batch { at, changes, state: None }).await.unwrap();
+    app.open(&backend).await.unwrap();
+    tokio::spawn(accept(listener, app, limits, tasks.clone(), stop.clone()));
+    Server { address, stop, tasks, secret }
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// The head of a request that makes a task from a body of this length.
+    fn post(&self, length: usize) -> String {
+        let secret = self.secret.expose();
+        format!(
+            "POST /api/v1/tasks HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        )
+    }
+}
+
+/// What is sent back until the connection ends; `None` when it does not end in time.
+async fn to_the_end(stream: &mut TcpStream) -> Option<String> {
+    let mut answer = Vec::new();
+    match timeout(SOON, stream.read_to_end(&mut answer)).await.ok()? {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
+    }
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
+async fn head(stream: &mut TcpStream) -> String {
+    let mut answer = vec![0; 16 << 10];
+    let length = timeout(SOON, stream.read(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn connections_are_kept_until_the_gateway_stops() {
+    let server = server(Limits::default()).await;
+    let mut stream = server.connect().await;
+    for _ in 0..2 {
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(head(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+    }
+    server.stop.soft.cancel();
+    assert_eq!(to_the_end(&mut stream).await.as_deref(), Some(""), "an idle connection ends at once");
+    server.tasks.close();
+    timeout(SOON, server.tasks.wait()).await.unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err(), "nothing more is accepted");
+}
+
+#[tokio::test]
+async fn a_request_under_way_comes_to_its_end_when_the_gateway_stops() {
+    let server = server(Limits::default()).await;
+    let mut stream = server.connect().await;
+    let body = "{ \"title\": \"Sweep\" }";
+    stream.write_all((server.post(body.len()) + &body[..5]).as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    server.stop.soft.cancel();
+    sleep(Duration::from_millis(50)).await;
+    stream.write_all(&body.as_bytes()[5..]).await.unwrap();
+    let answer = to_the_end(&mut stream).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201") && answer.contains("connection: close"), "{answer}");
+    server.tasks.close();
+    timeout(SOON, server.tasks.wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_at_once_waits_for_nobody() {
+    let server = server(Limits::default()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let start = Instant::now();
+    server.stop.soft.cancel();
+    server.stop.hard.cancel();
+    server.tasks.close();
+    timeout(SOON, server.tasks.wait()).await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_client_that_is_still_sending_sees_why_its_body_is_refused() {
+    let server = server(Limits { body_bytes: 64 << 10, ..Limits::default() }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(server.post(400_000).as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'x'; 400_000]).await.unwrap();
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 413"));
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_answered_with_a_problem_or_ended() {
+    let server = server(Limits::default()).await;
+    for (size, problem) in [(20 << 10, true), (100 << 10, false)] {
+        let mut stream = server.connect().await;
+        let head = format!("GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-large: {}\r\n\r\n", "x".repeat(size));
+        let _ = stream.write_all(head.as_bytes()).await;
+        let answer = to_the_end(&mut stream).await.unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+        assert!(!problem || answer.contains("\"code\":\"headers_too_large\""), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_harms_nobody() {
+    let server = server(Limits::default()).await;
+    for junk in [&b"\x16\x03\x01\x02\x00\x01\x00"[..], b"GET / HTTP/9.9\r\n\r\n", b"\r\n\r\n\0\0\0", b"GET /livez"] {
+        let mut stream = server.connect().await;
+        stream.write_all(junk).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let answer = to_the_end(&mut stream).await.unwrap();
+        assert!(!answer.contains("200 OK"), "{answer}");
+    }
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn connections_past_the_limit_wait() {
+    let server = server(Limits { connections: 1, ..Limits::default() }).await;
+    let first = server.connect().await;
+    sleep(Duration::from_millis(50)).await;
+    let mut second = server.connect().await;
+    second.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    assert!(timeout(Duration::from_millis(100), second.read_exact(&mut answer)).await.is_err());
+    drop(first);
+    timeout(SOON, second.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
