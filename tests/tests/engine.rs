@@ -249,6 +249,20 @@ async fn dropped_requests_harm_nobody() {
     place.close().await;
 }
 
+/// A service manager that stops the gateway asks all of its processes to end.
+#[tokio::test]
+async fn signals_that_ask_to_end_are_left_to_the_gateway() {
+    let place = Place::new().await;
+    let engine = place.pid();
+    for asked in [Signal::TERM, Signal::INT, Signal::HUP] {
+        signal(engine, asked);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    place.execute("INSERT INTO written VALUES (1)").await.unwrap();
+    assert_eq!(place.pid(), engine);
+    place.close().await;
+}
+
 #[tokio::test]
 async fn a_transaction_whose_holder_vanished_is_rolled_back() {
     let place = Place::new().await;

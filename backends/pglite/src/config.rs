@@ -75,7 +75,6 @@ fn unusable(key: &str, reason: String) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
     use std::sync::Arc;
 
     use mosaic_core::SystemClock;

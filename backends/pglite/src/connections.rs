@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::directory::{self, Layout};
 use crate::sockets::PORT;
 
 /// How long a caller waits for the connection: for those before it, or for an engine that is being replaced.
@@ -57,24 +58,6 @@ pub(crate) enum Ending {
     Lost,
 }
 
-impl Ending {
-    /// What it means to whoever held the connection.
-    fn error(self) -> Error {
-        match self {
-            Self::Overdue(work, limit) => {
-                let error = Error::new(ErrorKind::Timeout, "the work was ended at its deadline").with("deadline_seconds", limit.as_secs());
-                match work {
-                    Work::Request => error.hint("ask for less at once, or raise local.statement_timeout_seconds (MOSAIC_LOCAL__STATEMENT_TIMEOUT_SECONDS)"),
-                    Work::Bulk | Work::Maintenance => error.hint("look whether other work keeps the machine's disk or processor busy"),
-                }
-            }
-            Self::Lost => Error::new(ErrorKind::Unavailable, "the embedded engine stopped during the work, and is being replaced")
-                .retry(Retry::Unknown)
-                .hint("try again in a moment; of a change that was under way, look first whether it was made"),
-        }
-    }
-}
-
 /// A connection, and whose it is.
 struct Live {
     connection: PgConnection,
@@ -110,12 +93,13 @@ pub(crate) struct Pool {
     lives: AtomicU64,
     requests: AtomicU64,
     request_limit: Duration,
+    layout: Layout,
     runtime: Handle,
 }
 
 impl Pool {
     /// One without a connection. To be made in the runtime that the work runs in.
-    pub(crate) fn new(request_limit: Duration) -> Arc<Self> {
+    pub(crate) fn new(request_limit: Duration, layout: Layout) -> Arc<Self> {
         Arc::new(Self {
             home: Mutex::default(),
             free: Semaphore::new(0),
@@ -127,6 +111,7 @@ impl Pool {
             lives: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             request_limit,
+            layout,
             runtime: Handle::current(),
         })
     }
@@ -211,9 +196,13 @@ impl Pool {
         }
         match tokio::time::timeout(PATIENCE, self.take()).await {
             Ok(live) => Ok(EngineLease { live: Some(self.watched(live?, work)), pool: Arc::clone(self) }),
-            Err(_) => Err(Error::new(ErrorKind::Unavailable, "the embedded engine is busy, or being replaced")
-                .with("waited_seconds", PATIENCE.as_secs())
-                .hint("try again in a moment")),
+            Err(_) => Err(directory::lack_of_space(&self.layout)
+                .unwrap_or_else(|| {
+                    Error::new(ErrorKind::Unavailable, "the embedded engine is busy, or being replaced")
+                        .with("waited_seconds", PATIENCE.as_secs())
+                        .hint("try again in a moment")
+                })
+                .retry(Retry::Safe)),
         }
     }
 
@@ -281,6 +270,22 @@ impl Pool {
     }
 }
 
+fn overdue(work: Work, limit: Duration) -> Error {
+    let error = Error::new(ErrorKind::Timeout, "the work was ended at its deadline").with("deadline_seconds", limit.as_secs());
+    match work {
+        Work::Request => {
+            error.hint("ask for less at once, or raise local.statement_timeout_seconds (MOSAIC_LOCAL__STATEMENT_TIMEOUT_SECONDS)")
+        }
+        Work::Bulk | Work::Maintenance => error.hint("look whether other work keeps the machine's disk or processor busy"),
+    }
+}
+
+fn lost() -> Error {
+    Error::new(ErrorKind::Unavailable, "the embedded engine stopped during the work, and is being replaced")
+        .retry(Retry::Unknown)
+        .hint("try again in a moment; of a change that was under way, look first whether it was made")
+}
+
 fn closed() -> Error {
     Error::new(ErrorKind::Unavailable, "the embedded engine is closed").hint("start the gateway again")
 }
@@ -305,7 +310,11 @@ impl Lease for EngineLease {
     }
 
     fn broken(&self) -> Option<Error> {
-        self.live.as_ref()?.life.ended.get().map(|ending| ending.error())
+        match self.live.as_ref()?.life.ended.get() {
+            Some(Ending::Overdue(work, limit)) => Some(overdue(*work, *limit)),
+            // The engine reports a full disk as an I/O error, or dies of it.
+            ended => directory::lack_of_space(&self.pool.layout).or_else(|| ended.map(|_| lost())),
+        }
     }
 
     fn settled(mut self: Box<Self>) {

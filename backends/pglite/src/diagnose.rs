@@ -25,7 +25,11 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
         look("local.directory", layout.clone(), |layout| directory::examine(layout).map(describe)),
         look("local.owner", layout.clone(), |layout| Ok(describe_owner(Ownership::of(layout.root())))),
         look("local.space", layout.clone(), describe_space),
-        look("local.writable", layout, |layout| directory::check_writable(layout).map(|()| (Status::Green, "may be written".to_owned(), None))),
+        look("local.writable", layout, |layout| directory::check_writable(layout).map(|()| (
+            Status::Green,
+            "may be written".to_owned(),
+            None
+        ))),
     );
     vec![directory, owner, space, writable]
 }
@@ -35,7 +39,9 @@ async fn look(id: &'static str, layout: Layout, work: fn(&Layout) -> Result<Find
     let target = layout.root().display().to_string();
     let finding = match tokio::time::timeout(DEADLINE, blocking(move || work(&layout))).await {
         Ok(finding) => finding,
-        Err(_) => Err(Error::new(ErrorKind::Timeout, "the file system does not answer").hint("look at the disk and its mount: dmesg, df, mount")),
+        Err(_) => {
+            Err(Error::new(ErrorKind::Timeout, "the file system does not answer").hint("look at the disk and its mount: dmesg, df, mount"))
+        }
     };
     check(id, "data directory", &target, begun, finding.unwrap_or_else(|error| refused(&error)))
 }

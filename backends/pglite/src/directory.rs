@@ -30,6 +30,9 @@ const SPACE_FOR_A_FIRST_START: u64 = 200 << 20;
 /// What a later start needs: room to recover and to write.
 const SPACE_FOR_A_START: u64 = 32 << 20;
 
+/// With less than this, a lack of space is the likely reason for whatever fails: the write-ahead log grows by 16 MiB at a time.
+const HARDLY_ANY_SPACE: u64 = 32 << 20;
+
 const ANOTHER_DIRECTORY: &str = "choose another directory: \"local\": {\"data_dir\": …} in the config, or MOSAIC_LOCAL__DATA_DIR";
 
 /// Where things lie in a data directory.
@@ -110,7 +113,9 @@ pub(crate) fn examine(layout: &Layout) -> Result<Found> {
     let dir = layout.root();
     match fs::metadata(dir) {
         Ok(metadata) if !metadata.is_dir() => {
-            return Err(Error::new(ErrorKind::Config, "the data directory is not a directory").with("dir", dir.display()).hint(ANOTHER_DIRECTORY));
+            return Err(Error::new(ErrorKind::Config, "the data directory is not a directory")
+                .with("dir", dir.display())
+                .hint(ANOTHER_DIRECTORY));
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Absent),
@@ -189,6 +194,11 @@ pub(crate) fn free_space(path: &Path) -> Result<u64> {
 pub(crate) fn check_space(layout: &Layout, found: &Found) -> Result<()> {
     let (free, needed) = (free_space(layout.root())?, found.space_needed());
     if free < needed { Err(full(layout, free, needed)) } else { Ok(()) }
+}
+
+/// What to say of a failure whose reason is not known, if there is hardly any space left.
+pub(crate) fn lack_of_space(layout: &Layout) -> Option<Error> {
+    free_space(layout.root()).ok().filter(|&free| free < HARDLY_ANY_SPACE).map(|free| full(layout, free, HARDLY_ANY_SPACE))
 }
 
 pub(crate) fn full(layout: &Layout, free: u64, needed: u64) -> Error {
@@ -304,7 +314,8 @@ impl Drop for DataDir {
 }
 
 fn write_marker(layout: &Layout, marker: &Marker) -> Result<()> {
-    let text = serde_json::to_vec_pretty(marker).map_err(|error| Error::new(ErrorKind::Internal, "the marker cannot be written down").source(error))?;
+    let text = serde_json::to_vec_pretty(marker)
+        .map_err(|error| Error::new(ErrorKind::Internal, "the marker cannot be written down").source(error))?;
     replace_file(&layout.marker(), &text)
 }
 
@@ -354,9 +365,11 @@ pub(crate) fn failure(done: &'static str, path: &Path, error: io::Error) -> Erro
     let (kind, reason, hint) = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Full, "no space left", "free some space there"),
         io::ErrorKind::ReadOnlyFilesystem => (ErrorKind::Config, "its file system is read-only", ANOTHER_DIRECTORY),
-        io::ErrorKind::PermissionDenied => {
-            (ErrorKind::Config, "no permission", "run mosaic as the user who owns the directory, or set MOSAIC_LOCAL__DATA_DIR to one of your own")
-        }
+        io::ErrorKind::PermissionDenied => (
+            ErrorKind::Config,
+            "no permission",
+            "run mosaic as the user who owns the directory, or set MOSAIC_LOCAL__DATA_DIR to one of your own",
+        ),
         io::ErrorKind::NotADirectory => (ErrorKind::Config, "a part of the path is not a directory", ANOTHER_DIRECTORY),
         _ => (ErrorKind::Unavailable, "the file system refuses", "look at the disk and its mount: dmesg, df, mount"),
     };

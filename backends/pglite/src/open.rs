@@ -42,7 +42,7 @@ impl Engine {
         })
         .await?;
         let program = Program::new(config.engine_executable.clone(), directory.layout().cache())?;
-        let pool = Pool::new(config.statement_timeout());
+        let pool = Pool::new(config.statement_timeout(), directory.layout().clone());
         // From here on, whatever is dropped ends the engine.
         let connections = Arc::new(EngineConnections(Arc::clone(&pool)));
         let supervisor = Supervisor::new(program, directory, Arc::clone(&pool)).start().await?;
@@ -63,7 +63,8 @@ fn service(name: &'static str, task: tokio::task::JoinHandle<Result<()>>) -> Ser
     Service {
         name,
         run: Box::pin(async move {
-            task.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Internal, "a background task broke").with("task", name).source(error)))
+            task.await
+                .unwrap_or_else(|error| Err(Error::new(ErrorKind::Internal, "a background task broke").with("task", name).source(error)))
         }),
     }
 }

@@ -36,7 +36,8 @@ impl Owner {
 
     /// Writes down who owns the directory, for other processes. To be called under the lock.
     pub(crate) fn announce(&self, layout: &Layout) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(|error| Error::new(ErrorKind::Internal, "the owner cannot be written down").source(error))?;
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::new(ErrorKind::Internal, "the owner cannot be written down").source(error))?;
         directory::replace_file(&layout.owner(), &text)
     }
 
@@ -48,9 +49,9 @@ impl Owner {
         };
         let error = error.with("pid", owner.pid).with("command", &owner.command);
         match owner.url {
-            Some(url) if asking.command == "serve" => error
-                .with("url", &url)
-                .hint(format!("that gateway answers at {url}; to replace it, stop it first: kill {}", owner.pid)),
+            Some(url) if asking.command == "serve" => {
+                error.with("url", &url).hint(format!("that gateway answers at {url}; to replace it, stop it first: kill {}", owner.pid))
+            }
             Some(url) => error.with("url", &url).hint(format!("mosaic {} --url {url}", asking.command)),
             None => error.hint(format!("wait until `mosaic {}` has ended, or stop it: kill {}", owner.command, owner.pid)),
         }
@@ -125,7 +126,6 @@ impl Lock {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
     use super::*;
 
     fn owner(command: &str, url: Option<&str>) -> Owner {

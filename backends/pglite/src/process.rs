@@ -185,7 +185,11 @@ impl Process {
             }
         }
         let end = self.exited().await;
-        if known { Err(StartError::Engine(end)) } else { Err(StartError::Program(program.unusable("the engine's program is not a mosaic executable"))) }
+        if known {
+            Err(StartError::Engine(end))
+        } else {
+            Err(StartError::Program(program.unusable("the engine's program is not a mosaic executable")))
+        }
     }
 
     /// The directory of its socket.

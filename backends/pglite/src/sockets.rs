@@ -80,7 +80,6 @@ fn base() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
     use super::*;
 
     #[test]
@@ -96,7 +95,8 @@ mod tests {
     #[test]
     fn only_what_nobody_uses_is_swept() {
         let base = tempfile::tempdir().unwrap();
-        let [used, stale, other] = [format!("{PREFIX}used"), format!("{PREFIX}stale"), "mosaic-else".to_owned()].map(|name| base.path().join(name));
+        let [used, stale, other] =
+            [format!("{PREFIX}used"), format!("{PREFIX}stale"), "mosaic-else".to_owned()].map(|name| base.path().join(name));
         for dir in [&used, &stale, &other] {
             fs::create_dir(dir).unwrap();
             fs::write(dir.join("file"), "").unwrap();

@@ -15,6 +15,8 @@ use crate::process::{Process, Program, StartError};
 
 /// How long a first engine is tried. The engine of a killed gateway needs a moment to let go of the database.
 const FIRST_TRIES: Duration = Duration::from_secs(3);
+/// How often it is tried at least, however long each try takes on a busy machine.
+const FEWEST_TRIES: u32 = 3;
 /// How long a replacement is tried before the gateway gives up.
 const TRIES: Duration = Duration::from_secs(60);
 /// The pause between two tries, which doubles each time, up to a bound.
@@ -24,8 +26,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CONNECTING: Duration = Duration::from_secs(60);
 /// How long taking leave of the engine may take.
 const LEAVING: Duration = Duration::from_secs(2);
-/// Less than this, and a lack of space is the likely reason for an engine that does not start.
-const HARDLY_ANY_SPACE: u64 = 32 << 20;
 
 /// What engines are started with, and the pool that their connection goes to.
 pub(crate) struct Supervisor {
@@ -104,12 +104,13 @@ impl Supervisor {
     /// Tries until it works, for a while, with growing pauses.
     async fn try_for<T, F: Future<Output = Result<T, StartError>>>(&self, patience: Duration, attempt: impl Fn() -> F) -> Result<T> {
         let begun = Instant::now();
-        let mut pause = PAUSE;
+        let (mut tries, mut pause) = (0, PAUSE);
         loop {
+            tries += 1;
             match attempt().await {
                 Ok(done) => return Ok(done),
                 Err(StartError::Program(error)) => return Err(error),
-                Err(failure) if begun.elapsed() + pause >= patience => return Err(self.explain(failure)),
+                Err(failure) if tries >= FEWEST_TRIES && begun.elapsed() + pause >= patience => return Err(self.explain(failure)),
                 Err(failure) => tracing::debug!(?failure, "the embedded engine did not start; trying again"),
             }
             tokio::time::sleep(pause).await;
@@ -141,13 +142,15 @@ impl Supervisor {
     /// Why an engine does not start, as far as can be seen from here.
     fn explain(&self, failure: StartError) -> Error {
         let layout = self.directory.layout();
-        match (failure, directory::free_space(layout.root())) {
-            (StartError::Program(error) | StartError::Place(error), _) => error,
-            (StartError::Engine(reason), Ok(free)) if free < HARDLY_ANY_SPACE => directory::full(layout, free, HARDLY_ANY_SPACE).source(reason),
-            (StartError::Engine(reason), _) => Error::new(ErrorKind::Corrupt, "the embedded engine does not start on this data directory")
-                .with("dir", layout.root().display())
-                .with("engine", brief(&reason))
-                .hint("keep the directory, and `mosaic import` an export into another one (MOSAIC_LOCAL__DATA_DIR)")
+        match failure {
+            StartError::Program(error) | StartError::Place(error) => error,
+            StartError::Engine(reason) => directory::lack_of_space(layout)
+                .unwrap_or_else(|| {
+                    Error::new(ErrorKind::Corrupt, "the embedded engine does not start on this data directory")
+                        .with("dir", layout.root().display())
+                        .with("engine", brief(&reason))
+                        .hint("keep the directory, and `mosaic import` an export into another one (MOSAIC_LOCAL__DATA_DIR)")
+                })
                 .source(reason),
         }
     }
@@ -183,10 +186,25 @@ impl Drop for EndOnDrop {
     }
 }
 
+/// The engine's reason in a line: what Postgres says at its end, if it says it.
 fn brief(reason: &str) -> String {
-    let line: String = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(200) {
+    let last = ["PANIC:", "FATAL:"].iter().filter_map(|word| reason.rfind(word)).max().unwrap_or(0);
+    let line = reason[last..].split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(160) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_brief() {
+        assert_eq!(brief("it ended with exit status: 1"), "it ended with exit status: 1");
+        let report = "could not start\nWASIX stderr tail:\n2026-11-23 UTC [1] FATAL:  database files are incompatible with server\n";
+        assert_eq!(brief(report), "FATAL: database files are incompatible with server");
+        assert_eq!(brief(&"ü".repeat(200)).chars().count(), 161);
     }
 }

@@ -48,8 +48,9 @@ pub trait Lease: Send {
     /// The connection.
     fn connection(&mut self) -> &mut PgConnection;
 
-    /// Why the connection broke, where its owner knows better than the socket does: it ended the work at its deadline
-    /// ([`mosaic_core::ErrorKind::Timeout`]), or saw the database go. To be asked once a statement has failed for want of a connection.
+    /// Why the connection broke, where its owner knows better than the socket and the statement do: it ended the work at its deadline
+    /// ([`mosaic_core::ErrorKind::Timeout`]), saw the database go, or sees that the disk is full ([`mosaic_core::ErrorKind::Full`]).
+    /// To be asked once a statement has failed for want of a connection or of the database's files.
     fn broken(&self) -> Option<Error> {
         None
     }

@@ -37,17 +37,17 @@ impl SqlStorage {
 /// Gives the connection back, if nothing is open on it. Otherwise it is dropped, and its owner cleans up; who may also
 /// know better than the statement why it failed.
 fn finish<T>(lease: Box<dyn Lease>, clean: bool, outcome: Result<T>) -> Result<T> {
-    if clean {
-        lease.settled();
-        return outcome;
-    }
-    outcome.map_err(|error| match error.kind() {
-        ErrorKind::Unavailable => match lease.broken() {
+    let outcome = outcome.map_err(|error| match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Corrupt => match lease.broken() {
             Some(reason) => reason.retry(error.retry_class()).source(error),
             None => error,
         },
         _ => error,
-    })
+    });
+    if clean {
+        lease.settled();
+    }
+    outcome
 }
 
 /// Reads on a connection of its own, and once more on another when that was lost: nobody needs to hear of it.

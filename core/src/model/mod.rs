@@ -1,7 +1,7 @@
 //! The model: what Mosaic keeps. One file per kind, each with its struct, its bounds and what it can be
 //! filtered and ordered by. What must not come in: how a record is stored, or who may see it.
 //!
-//! To add a kind: write its file here and name it in [`kinds!`] below (in dependency order), write its
+//! To add a kind: write its file here and name it in [`kinds!`](crate::kinds) below (in dependency order), write its
 //! table in the SQL crate, and add one migration. Lists, the HTTP API, OpenAPI, import and export follow.
 
 mod bounds;

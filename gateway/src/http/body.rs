@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, EXPECT};
 use bytes::{BufMut, BytesMut};
 use http_body_util::BodyExt;
 use mosaic_core::{Error, Result};
@@ -26,7 +26,9 @@ const READ_ON: usize = 8;
 /// A problem for another media type, a body over the limit, and what is not one JSON object in UTF-8.
 pub(super) async fn object(headers: &HeaderMap, body: Body, types: &[&str], limit: usize) -> Result<Map<String, Value>, Problem> {
     check_type(headers, types)?;
-    parse(&read(body, limit).await?)
+    // Who asks before sending (RFC 9110, 10.1.1) is told before sending.
+    let read_on = if headers.contains_key(EXPECT) { 0 } else { limit.saturating_mul(READ_ON) };
+    parse(&read(body, limit, read_on).await?)
 }
 
 fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
@@ -42,9 +44,9 @@ fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
     Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, detail).hint(format!("send it with the header Content-Type: {}", types[0])))
 }
 
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+async fn read(mut body: Body, limit: usize, read_on: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(too_large(body, limit).await);
+        return Err(too_large(body, limit, read_on).await);
     }
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
@@ -52,7 +54,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
         let frame = frame.map_err(|error| Problem::of(INVALID_REQUEST, Error::invalid("the body ended early").source(error)))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + all.len() + data.len() > limit {
-            return Err(too_large(body, limit).await);
+            return Err(too_large(body, limit, read_on).await);
         }
         // A body that fits into one frame, as most do, is not copied.
         if first.is_empty() && all.is_empty() {
@@ -68,10 +70,9 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-async fn too_large(mut body: Body, limit: usize) -> Problem {
-    let mut left = limit.saturating_mul(READ_ON);
-    while let Some(Ok(frame)) = body.frame().await
-        && left > 0
+async fn too_large(mut body: Body, limit: usize, mut left: usize) -> Problem {
+    while left > 0
+        && let Some(Ok(frame)) = body.frame().await
     {
         left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
     }

@@ -14,7 +14,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! To add a case: write a `pub async fn case(env: &Env)` in the file of its area, and name it in [`behaviour_cases!`].
+//! To add a case: write a `pub async fn case(env: &Env)` in the file of its area, and name it in [`behaviour_cases!`](crate::behaviour_cases).
 //! A case that is not named there fails the suite.
 
 mod check;
@@ -287,7 +287,7 @@ macro_rules! behaviour_cases {
 
 macro_rules! define_sources {
     ($($area:ident { $($case:ident)* })*) => {
-        /// The source of every area, to find cases that are not named in [`behaviour_cases!`].
+        /// The source of every area, to find cases that are not named in [`behaviour_cases!`](crate::behaviour_cases).
         pub(crate) const SOURCES: &[(&str, &str)] = &[$((stringify!($area), include_str!(concat!(stringify!($area), ".rs")))),*];
     };
 }

@@ -25,7 +25,7 @@ async fn a_thousand_cancelled_requests_leave_the_gateway_serving() {
     let before = typical_get(&client).await;
 
     let cut_off = futures::stream::iter(0..REQUESTS)
-        .map(|n| cancelled(client.clone(), n, Random::seeded(random.next())))
+        .map(|n| cancelled(client.clone(), n, before * 2, Random::seeded(random.next())))
         .buffer_unordered(AT_ONCE)
         .filter(|cut| std::future::ready(*cut))
         .count()
@@ -48,9 +48,9 @@ async fn a_thousand_cancelled_requests_leave_the_gateway_serving() {
     }
 }
 
-/// Asks for something and goes away; answers whether the answer was still to come.
-async fn cancelled(client: Client, n: usize, mut random: Random) -> bool {
-    let patience = random.up_to(Duration::from_millis(6));
+/// Asks for something and goes away after a random time; answers whether the answer was still to come.
+async fn cancelled(client: Client, n: usize, longest: Duration, mut random: Random) -> bool {
+    let patience = random.up_to(longest);
     let note = json!({ "title": "a note", "body": "y".repeat(20_000) }).to_string();
     match n % 4 {
         0 => tokio::time::timeout(patience, client.try_request(Method::GET, "/api/v1/tasks?limit=200", &[], "")).await.is_err(),

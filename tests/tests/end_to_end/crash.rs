@@ -2,6 +2,7 @@
 //! afterwards, and nobody has to help.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,9 @@ use crate::harness::{Client, Gateway, JSON, PATIENCE, Place, Random, Signal, eve
 
 const ROUNDS: usize = 20;
 const WRITERS: u64 = 4;
+
+/// How long a writer waits after a failure.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What a note's body may be, as far as its only writer can tell: one value after an acknowledged write, more after
 /// one whose outcome is unknown. `None` is a note that is not there.
@@ -79,9 +83,14 @@ async fn write_until(stop: Arc<AtomicBool>, client: Client, mut random: Random) 
         let (id, wanted, answer) = if chosen == certain.len() {
             let id = random.id();
             let note = json!({ "id": id, "title": "a note", "body": body });
+            let answer = client.try_request(Method::POST, "/api/v1/notes", JSON, note.to_string()).await;
+            if matches!(&answer, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused) {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             notes.insert(id.clone(), vec![None]);
             certain.push(id.clone());
-            (id, Some(body), client.try_request(Method::POST, "/api/v1/notes", JSON, note.to_string()).await)
+            (id, Some(body), answer)
         } else {
             let id = certain[chosen].clone();
             let path = format!("/api/v1/notes/{id}");
@@ -103,13 +112,15 @@ async fn write_until(stop: Arc<AtomicBool>, client: Client, mut random: Random) 
                 }
             }
             Ok(answer) if answer.status < 500 => panic!("{}: {} {}", answer.request, answer.status, answer.text()),
+            // Nobody was there to take it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => tokio::time::sleep(PAUSE).await,
             unknown => {
                 if let Ok(answer) = unknown {
                     answer.problem(answer.status, answer.json()["code"].as_str().unwrap());
                 }
                 possible.push(wanted);
                 certain.retain(|known| *known != id);
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
-
 use mosaic_core::SystemClock;
 use tempfile::TempDir;
 
@@ -77,7 +75,9 @@ fn an_empty_directory_is_taken_also_with_what_is_left_of_a_first_start() {
     for leftover in [None, Some("lock"), Some("mosaic-data.json.new")] {
         fs::create_dir(&dir).unwrap();
         fs::create_dir(dir.join("lost+found")).unwrap();
-        leftover.map(|name| fs::write(dir.join(name), "").unwrap());
+        if let Some(name) = leftover {
+            fs::write(dir.join(name), "").unwrap();
+        }
         assert_eq!(look(&dir).unwrap(), Found::Empty);
         drop(own(&dir).unwrap());
         fs::remove_dir_all(&dir).unwrap();
@@ -107,7 +107,10 @@ fn what_is_not_a_directory_is_refused() {
 fn a_newer_a_strange_and_a_damaged_marker_are_refused() {
     for (marker, message) in [
         (r#"{"format":2,"something":"else"}"#, "the data directory was written by a newer mosaic"),
-        (r#"{"format":1,"engine":"sqlite","created":"2026-03-01T12:00:00Z","complete":true}"#, "the data directory was written by another engine"),
+        (
+            r#"{"format":1,"engine":"sqlite","created":"2026-03-01T12:00:00Z","complete":true}"#,
+            "the data directory was written by another engine",
+        ),
         (r#"{"format":1,"eng"#, "the data directory's marker is damaged"),
         ("", "the data directory's marker is damaged"),
     ] {

@@ -147,6 +147,11 @@ async fn a_client_that_is_still_sending_sees_why_its_body_is_refused() {
     stream.write_all(server.post(400_000).as_bytes()).await.unwrap();
     stream.write_all(&vec![b'x'; 400_000]).await.unwrap();
     assert!(head(&mut stream).await.starts_with("HTTP/1.1 413"));
+
+    let mut stream = server.connect().await;
+    let asking = server.post(400_000).replacen("host: x", "host: x\r\nexpect: 100-continue", 1);
+    stream.write_all(asking.as_bytes()).await.unwrap();
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 413"), "who asks first need not send");
 }
 
 #[tokio::test]
