@@ -363,7 +363,7 @@ async fn a_first_start_that_is_cut_off_repairs_itself() {
     let begun = Instant::now();
     Engine::open(&options(&parent.path().join("whole"))).await.unwrap().connections.close().await.unwrap();
     let whole = begun.elapsed();
-    for tenths in [1, 3, 5, 7, 9] {
+    for tenths in [2, 5, 8] {
         let dir = parent.path().join(tenths.to_string());
         let cut = tokio::time::timeout(whole * tenths / 10, async { Engine::open(&options(&dir)).await.map(drop) }).await;
         let left = std::fs::read_dir(&dir).map(|entries| entries.count()).unwrap_or_default();

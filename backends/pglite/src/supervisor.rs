@@ -186,10 +186,10 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// The engine's reason in a line: what Postgres says at its end, if it says it.
+/// The engine's reason in a line: the first thing that Postgres found fatal, if it is in there.
 fn brief(reason: &str) -> String {
-    let last = ["PANIC:", "FATAL:"].iter().filter_map(|word| reason.rfind(word)).max().unwrap_or(0);
-    let line = reason[last..].split_whitespace().collect::<Vec<_>>().join(" ");
+    let start = ["PANIC:", "FATAL:"].iter().filter_map(|word| reason.find(word)).min().unwrap_or(0);
+    let line = reason[start..].split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(160) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

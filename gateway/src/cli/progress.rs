@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,7 +21,7 @@ pub(super) async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
         return done;
     }
     let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         spinner.set_style(style);
     }
     spinner.enable_steady_tick(TURN);
@@ -30,11 +30,11 @@ pub(super) async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
     done
 }
 
-/// The progress of some work. Clones are of the same work.
+/// The progress of some work, which begins with its first bytes. Clones are of the same work.
 #[derive(Clone)]
 pub(super) struct Progress {
     bar: ProgressBar,
-    begun: Instant,
+    begun: Arc<OnceLock<Instant>>,
     shown: Arc<AtomicBool>,
 }
 
@@ -49,13 +49,18 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, begun: Instant::now(), shown: Arc::default() }
+        Self { bar, begun: Arc::default(), shown: Arc::default() }
     }
 
     /// So many bytes more are done.
     pub(super) fn advance(&self, bytes: usize) {
+        let begun = self.begun.get_or_init(|| {
+            // What went before does not count for the time that is left.
+            self.bar.reset();
+            Instant::now()
+        });
         self.bar.inc(bytes as u64);
-        if self.begun.elapsed() > PATIENCE && !self.shown.swap(true, Ordering::Relaxed) {
+        if begun.elapsed() > PATIENCE && !self.shown.swap(true, Ordering::Relaxed) {
             // Nothing is drawn where there is no terminal.
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
@@ -73,6 +78,6 @@ impl Progress {
 
     /// How long the work has taken so far.
     pub(super) fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.begun.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 }

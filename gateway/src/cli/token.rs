@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use mosaic_core::{Clock as _, Error, Id, Record, Result, SystemClock, Timestamp, TokenScope, User, UserRole};
+use mosaic_core::{Clock as _, Error, ErrorKind, Id, Record, Result, SystemClock, Timestamp, TokenScope, User, UserRole};
 use serde_json::{Value, json};
 
 use super::output::{self, Column};
@@ -107,7 +107,7 @@ impl Command {
                 let token: mosaic_core::Token = target
                     .get(id)
                     .await
-                    .map_err(|error| if error.hint_text().is_none() { error.hint("mosaic token list") } else { error })?;
+                    .map_err(|error| if error.kind() == ErrorKind::NotFound { error.hint("mosaic token list") } else { error })?;
                 target.remove::<mosaic_core::Token>(id).await?;
                 if json {
                     return output::json(&json!({ "revoked": Record::from(token) }));
@@ -135,7 +135,7 @@ impl Create {
         let (token, secret) = target.create_token(fields).await?;
         if json {
             let mut shown = serde_json::to_value(&token)
-                .map_err(|error| Error::new(mosaic_core::ErrorKind::Internal, "the token cannot be written as JSON").source(error))?;
+                .map_err(|error| Error::new(ErrorKind::Internal, "the token cannot be written as JSON").source(error))?;
             shown["secret"] = Value::from(secret.expose());
             return output::json(&shown);
         }

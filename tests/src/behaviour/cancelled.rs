@@ -8,17 +8,20 @@ use serde_json::json;
 use super::Env;
 use super::records::{as_user, renamed};
 
-/// When each of many calls is dropped: a wide spread of moments, the same in every run.
-fn moments(count: u64) -> impl Iterator<Item = Duration> {
-    (0..count).map(|i| Duration::from_micros(i * 7919 % 6000))
-}
-
-/// Starts calls and drops each at its moment; a call that was done by then stays done.
-async fn drop_in_flight<F: Future<Output: Send> + Send + 'static>(calls: Vec<F>) {
-    let moments: Vec<_> = moments(u64::try_from(calls.len()).unwrap()).collect();
-    let dropped: Vec<_> = calls.into_iter().zip(moments).map(|(call, moment)| tokio::spawn(tokio::time::timeout(moment, call))).collect();
-    for call in dropped {
-        let _ = call.await.unwrap();
+/// Starts calls, so many at a time, and drops each after a while: at once, in the middle, or when it is done already.
+/// The moments are spread wide, and the same in every run.
+async fn drop_in_flight<F: Future<Output: Send> + Send + 'static>(calls: impl IntoIterator<Item = F>, at_once: usize) {
+    let mut calls = calls.into_iter();
+    let mut moments = (0..).map(|i: u64| Duration::from_micros(i * 7919 % 20_000));
+    loop {
+        let wave = calls.by_ref().take(at_once).zip(moments.by_ref());
+        let wave: Vec<_> = wave.map(|(call, moment)| tokio::spawn(tokio::time::timeout(moment, call))).collect();
+        if wave.is_empty() {
+            return;
+        }
+        for call in wave {
+            let _ = call.await.unwrap();
+        }
     }
 }
 
@@ -45,7 +48,7 @@ pub async fn a_dropped_batch_is_done_whole_or_not_at_all(env: &'static Env) {
         let batch = mosaic_core::Batch { at: env.now(), changes: records.iter().cloned().map(Change::Create).collect(), state };
         async move { env.storage.apply(scope, &batch).await.unwrap() }
     };
-    drop_in_flight(names.iter().zip(&batches).map(|(name, records)| apply(name, records)).collect()).await;
+    drop_in_flight(names.iter().zip(&batches).map(|(name, records)| apply(name, records)), 4).await;
     assert_goes_on(env, &user).await;
     for (name, records) in names.iter().zip(&batches) {
         let mut there = vec![env.storage.state(name).await.unwrap().is_some()];
@@ -74,7 +77,7 @@ pub async fn dropped_updates_leave_revisions_without_gaps(env: &'static Env) {
             async move { update(record).await }
         })
         .collect();
-    drop_in_flight(updates).await;
+    drop_in_flight(updates, 4).await;
     assert_goes_on(env, &user).await;
     let now = env.get(scope, record.kind(), record.id()).await.unwrap();
     if now.revision() > 1 {
@@ -91,7 +94,7 @@ pub async fn dropped_loads_and_reads_leave_the_storage_at_work(env: &'static Env
         env.page(scope, &mosaic_core::Query::new(Kind::Task)).await;
         env.storage.export(None, 100, mosaic_core::Tokens::Omit).await.unwrap();
     });
-    drop_in_flight(calls.collect()).await;
+    drop_in_flight(calls, 4).await;
     assert_goes_on(env, &user).await;
     for records in loads {
         let mut there = 0;
@@ -118,7 +121,7 @@ pub async fn a_thousand_dropped_calls_lose_no_connection(env: &'static Env) {
             }
         }
     });
-    drop_in_flight(calls.collect()).await;
+    drop_in_flight(calls, 100).await;
     for _ in 0..3 {
         assert_goes_on(env, &user).await;
     }

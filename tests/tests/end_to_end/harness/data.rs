@@ -21,7 +21,7 @@ impl DataSet {
         let users: Vec<_> = (0..20).map(|_| random.id()).collect();
         let teams: Vec<_> = (0..5).map(|_| random.id()).collect();
         for (n, id) in users.iter().enumerate() {
-            let mut user = json!({ "kind": "user", "id": id, "login": format!("user-{seed}-{n}"), "name": format!("Üser {n} 😀"), "created_at": time(n) });
+            let mut user = json!({ "kind": "user", "id": id, "login": format!("user-{seed}-{n}"), "name": format!("Üser {n} 😀"), "role": "member", "created_at": time(n) });
             if n.is_multiple_of(3) {
                 user["email"] = format!("user{n}@example.org").into();
             }
@@ -43,7 +43,7 @@ impl DataSet {
         for n in 0..100 {
             let owner = &users[n % users.len()];
             let body = "line\n\"quoted\" \\ \u{7f} \u{2028} é 日本語 \u{1f600}\n".repeat(n);
-            let mut note = json!({ "kind": "note", "id": random.id(), "owner_id": owner, "title": format!("note {n}"), "body": body, "created_at": time(n) });
+            let mut note = json!({ "kind": "note", "id": random.id(), "owner_id": owner, "title": format!("note {n}"), "body": body, "tags": [], "created_at": time(n) });
             if n.is_multiple_of(4) {
                 note["team_id"] = teams[n % users.len() % teams.len()].clone().into();
             }
