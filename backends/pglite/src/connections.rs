@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::directory::{self, Layout};
 use crate::sockets::PORT;
 
-/// How long a caller waits for the connection: for those before it, or for an engine that is being replaced.
+/// How long a caller waits for the connection: for those before it, or for an engine that is being replaced. So does the end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The deadline of [`Work::Bulk`].
 const BULK: Duration = Duration::from_secs(120);
@@ -168,10 +168,11 @@ impl Pool {
         let _ = self.closing.subscribe().wait_for(|&closing| closing).await;
     }
 
-    /// Resolves when closing was asked for and the connection is back, with the connection.
+    /// Resolves when closing was asked for and the connection is back, with the connection; without it when it does not come back in time.
     pub(crate) async fn closed(&self) -> Option<PgConnection> {
         self.closing().await;
-        self.take().await.ok().map(|live| live.connection)
+        let live = tokio::time::timeout(PATIENCE, self.take()).await.ok()?;
+        live.ok().map(|live| live.connection)
     }
 
     /// Says that nothing will ever be lent again.

@@ -71,6 +71,18 @@ impl Layout {
     pub(crate) fn cache(&self) -> PathBuf {
         self.0.join("cache")
     }
+
+    /// Removes what an interrupted attempt to make a database left behind.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub(crate) fn clear_the_making(&self) -> Result<()> {
+        let leftover = self.engine_in_the_making();
+        match fs::remove_dir_all(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("cleared", &leftover, error)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Says that a directory is Mosaic's.
@@ -264,8 +276,7 @@ impl DataDir {
         &self.layout
     }
 
-    /// Clears the way for a database to be made, unless there is one: answers whether one is to be made in
-    /// [`Layout::engine_in_the_making`]. What an interrupted first start left there is removed.
+    /// Whether a database is to be made, in [`Layout::engine_in_the_making`]: there is none, and never was.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] when the directory had a database and has it no more.
@@ -279,11 +290,7 @@ impl DataDir {
                 .with("missing", self.layout.engine().display())
                 .hint("put back engine/ from a copy of the directory, or `mosaic import` an export into a new one"));
         }
-        let leftover = self.layout.engine_in_the_making();
-        match fs::remove_dir_all(&leftover) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("removed", &leftover, error)),
-            _ => Ok(true),
-        }
+        Ok(true)
     }
 
     /// Puts the database that was made in its place.

@@ -32,7 +32,7 @@ const LINE: usize = 500;
 pub(crate) enum StartError {
     /// Its program cannot be run: trying again does not help.
     Program(Error),
-    /// There is no place for its socket at the moment.
+    /// There is no place for its socket, or for a new database, at the moment.
     Place(Error),
     /// It ran and gave up, for this reason in its own words.
     Engine(String),
@@ -211,7 +211,10 @@ impl Process {
 
     /// Kills it, and waits until it is gone.
     pub(crate) async fn kill(mut self) {
-        if let Err(error) = self.child.start_kill() {
+        // Without an id, it has been waited for already.
+        if self.child.id().is_some()
+            && let Err(error) = self.child.start_kill()
+        {
             tracing::warn!(%error, "the embedded engine cannot be killed");
         }
         if tokio::time::timeout(REAPING, self.child.wait()).await.is_err() {
@@ -219,18 +222,15 @@ impl Process {
         }
     }
 
-    /// Has it close its database and end; kills it when it takes too long.
-    pub(crate) async fn stop(mut self) {
+    /// Has it close its database and end; kills it when it takes too long. Answers why it did not end in good order, if it did not.
+    pub(crate) async fn stop(mut self) -> Result<(), String> {
         drop(self.stdin.take());
         match tokio::time::timeout(CLOSING + Duration::from_secs(1), self.child.wait()).await {
-            Ok(Ok(status)) if status.success() => {}
-            Ok(_) => {
-                let reason = self.exited().await;
-                tracing::warn!(reason, "the embedded engine did not close in good order; it recovers at the next start");
-            }
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(_) => Err(self.exited().await),
             Err(_) => {
-                tracing::warn!("the embedded engine does not end, and is killed; it recovers at the next start");
                 self.kill().await;
+                Err("it did not end by itself".to_owned())
             }
         }
     }

@@ -119,9 +119,10 @@ impl Supervisor {
     }
 
     async fn make_database(&self) -> Result<(), StartError> {
-        let database = self.directory.layout().engine_in_the_making();
-        Process::start(&self.program, &database).await?.stop().await;
-        Ok(())
+        let layout = self.directory.layout().clone();
+        let database = layout.engine_in_the_making();
+        blocking(move || layout.clear_the_making()).await.map_err(StartError::Place)?;
+        Process::start(&self.program, &database).await?.stop().await.map_err(StartError::Engine)
     }
 
     async fn start_engine(&self) -> Result<Running, StartError> {
@@ -161,7 +162,9 @@ impl Supervisor {
         {
             tracing::debug!("the embedded engine did not take leave");
         }
-        process.stop().await;
+        if let Err(reason) = process.stop().await {
+            tracing::warn!(reason, "the embedded engine did not close in good order; it recovers at the next start");
+        }
     }
 }
 

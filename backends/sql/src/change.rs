@@ -19,14 +19,29 @@ pub(crate) async fn carry_out(connection: &mut PgConnection, scope: Scope, at: T
     }
 }
 
-async fn create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Applied> {
+/// Carries out one change that takes but one statement, and with it no transaction. `None` when it takes more: nothing was done then.
+pub(crate) async fn at_once(connection: &mut PgConnection, scope: Scope, at: Timestamp, change: &Change) -> Result<Option<Applied>> {
+    match change {
+        Change::Create(record) if with_kind!(record.kind(), T => T::BEFORE_INSERT).is_none() => {
+            with_entity!(record, given => try_create(connection, scope, given).await)
+        }
+        Change::Update(record) => with_entity!(record, given => try_update(connection, scope, at, given).await),
+        Change::Create(_) | Change::Delete { .. } => Ok(None),
+    }
+}
+
+async fn try_create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Option<Applied>> {
     let mut new = given.clone();
     new.stamp(given.updated_at(), 1);
-    prepare_insert::<T>(connection).await?;
-    if !write::insert::<T>(connection, scope, &write::as_json(&[&new])?).await?.is_empty() {
-        return Ok(Applied::Created(new.into().without_secrets()));
-    }
+    let added = write::insert::<T>(connection, scope, &write::as_json(&[&new])?).await?;
+    Ok((!added.is_empty()).then(|| Applied::Created(new.into().without_secrets())))
+}
 
+async fn create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Applied> {
+    prepare_insert::<T>(connection).await?;
+    if let Some(created) = try_create(connection, scope, given).await? {
+        return Ok(created);
+    }
     let reason = write::why_not_inserted(connection, scope, &[given]).await?.pop().unwrap_or(Reason::Gone);
     if let Reason::NotAllowed(refusal) = reason {
         return Err(refusal);
@@ -54,11 +69,16 @@ pub(crate) async fn prepare_insert<T: Table>(connection: &mut PgConnection) -> R
     }
 }
 
-async fn update<T: Table>(connection: &mut PgConnection, scope: Scope, at: Timestamp, given: &T) -> Result<Applied> {
+async fn try_update<T: Table>(connection: &mut PgConnection, scope: Scope, at: Timestamp, given: &T) -> Result<Option<Applied>> {
     let mut new = given.clone();
     new.stamp(at, given.revision());
-    match write::update(connection, scope, &new).await? {
-        Some(updated) => Ok(Applied::Updated(updated.into().without_secrets())),
+    let updated = write::update(connection, scope, &new).await?;
+    Ok(updated.map(|updated| Applied::Updated(updated.into().without_secrets())))
+}
+
+async fn update<T: Table>(connection: &mut PgConnection, scope: Scope, at: Timestamp, given: &T) -> Result<Applied> {
+    match try_update(connection, scope, at, given).await? {
+        Some(updated) => Ok(updated),
         None => Err(write::why_not_updated(connection, scope, given).await?),
     }
 }

@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use mosaic_core::{Error, Result};
 use sqlx::PgConnection;
 
-/// What every connection must run once, when it is made, before it is lent. Each list has an index made for it, and
-/// each statement is planned once for all values: the planner is to take that index, and not to give
-/// it up for a scan because it looked while a table was small, or has not counted it since.
+/// What every connection must run once, when it is made, before it is lent. Each list has an index made for it, and each
+/// statement is planned once for all values: the planner is to take that index, and not to give it up for
+/// a scan because it looked while a table was small, or has not counted it since. Notices are of no use to anybody.
 pub const SETTINGS: &str = "\
+    SET client_min_messages = error; \
     SET enable_seqscan = off; \
     SET enable_bitmapscan = off; \
     SET jit = off; \

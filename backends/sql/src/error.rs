@@ -4,7 +4,7 @@
 use mosaic_core::{Error, ErrorKind, Retry};
 
 /// An error of a statement. Where the connection was lost, nothing was done: whatever was begun is rolled back.
-/// The one statement of which that is not known is a commit: see [`of_commit`].
+/// Where that is not known, see [`in_doubt`].
 pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
     let ours = match &error {
         sqlx::Error::Database(report) => from_sqlstate(report.code().as_deref().unwrap_or_default(), report.constraint()),
@@ -18,16 +18,9 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
     ours.source(error)
 }
 
-/// An error of a commit. Whether it took effect is known only if the server itself refused it.
-pub(crate) fn of_commit(error: sqlx::Error) -> Error {
-    let refused = matches!(&error, sqlx::Error::Database(_));
-    let error = from_sqlx(error);
-    match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Timeout if !refused => {
-            error.retry(Retry::Unknown).hint("look whether the change was made, then try again")
-        }
-        _ => error,
-    }
+/// The same error, where the connection was lost during a commit, or during a write without a transaction: it may have taken effect.
+pub(crate) fn in_doubt(error: Error) -> Error {
+    if error.message() == LOST { error.retry(Retry::Unknown).hint("look whether the change was made, then try again") } else { error }
 }
 
 /// Whether the call may be made again at once, on another connection: the one it had was lost.
@@ -35,9 +28,10 @@ pub(crate) fn is_lost(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable && error.retry_class() == Retry::Safe
 }
 
+const LOST: &str = "the connection to the database was lost";
+
 fn lost() -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection to the database was lost")
-        .hint("try again; if it stays so, look whether the database runs")
+    Error::new(ErrorKind::Unavailable, LOST).hint("try again; if it stays so, look whether the database runs")
 }
 
 /// The classes and codes of the Postgres manual, appendix A, that mean something of their own to Mosaic.
@@ -154,7 +148,8 @@ mod tests {
         let error = from_sqlx(cut());
         assert!(is_lost(&error), "{error:?}");
         assert!(std::error::Error::source(&error).unwrap().to_string().contains("reset"));
-        let error = of_commit(cut());
+        let error = in_doubt(from_sqlx(cut()));
         assert_eq!((error.kind(), error.retry_class()), (ErrorKind::Unavailable, Retry::Unknown));
+        assert_eq!(in_doubt(from_sqlstate("40001", None)).retry_class(), Retry::Safe, "the server undid it");
     }
 }

@@ -98,7 +98,9 @@ fn from_spaces<T: Table>(statement: &mut Statement, query: &Query, order: Order,
     statement.sql(" LIMIT ").bind(row_count(limit)).sql(") AS place");
     order_by(statement, order, "place");
     statement.sql(" LIMIT ").bind(row_count(limit));
-    statement.sql(") AS place JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = place.id");
+    // The limit says no more than the id does, but keeps the planner from joining in any other way.
+    statement.sql(") AS place CROSS JOIN LATERAL (SELECT ").sql(T::COLUMNS).sql(" FROM ").sql(T::NAME);
+    statement.sql(" AS kept WHERE kept.id = place.id LIMIT 1) AS kept");
 }
 
 /// Adds the filters, and where to go on.

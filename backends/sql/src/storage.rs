@@ -90,7 +90,7 @@ async fn end<T>(transaction: Transaction<'_, Postgres>, outcome: Result<T>) -> (
     match outcome {
         Ok(value) => match transaction.commit().await {
             Ok(()) => (true, Ok(value)),
-            Err(error) => (false, Err(error::of_commit(error))),
+            Err(error) => (false, Err(error::in_doubt(error::from_sqlx(error)))),
         },
         Err(error) => (transaction.rollback().await.is_ok(), Err(error)),
     }
@@ -111,6 +111,13 @@ impl Storage for SqlStorage {
     }
 
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {
+        if let ([change], None) = (batch.changes.as_slice(), &batch.state) {
+            let mut lease = self.connections.lease(Work::Request).await?;
+            let outcome = change::at_once(lease.connection(), scope, batch.at, change).await.map_err(error::in_doubt);
+            if let Some(applied) = finish(lease, outcome.is_ok(), outcome)? {
+                return Ok(vec![applied]);
+            }
+        }
         writing!(self, Work::Request, connection => apply(connection, scope, batch))
     }
 
@@ -132,6 +139,7 @@ impl Storage for SqlStorage {
     }
 
     async fn touch_token(&self, id: Id, at: Timestamp) -> Result<()> {
+        // A write, but one that may be done twice.
         reading!(self, Work::Request, connection => kinds::touch(connection, id, at))
     }
 

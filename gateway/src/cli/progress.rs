@@ -42,7 +42,7 @@ impl Progress {
     /// Work on so many bytes, where it is known how many.
     pub(super) fn new(bytes: Option<u64>) -> Self {
         let template = match bytes {
-            Some(_) => "{bar:32} {percent:>3}%  {bytes} of {total_bytes}  {eta} left  {msg}",
+            Some(_) => "{bar:20} {percent:>3}%  {bytes} of {total_bytes}  {eta} left  {msg}",
             None => "{spinner} {bytes}  {elapsed}  {msg}",
         };
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::hidden());

@@ -1,7 +1,9 @@
 //! Section `log`: what is logged, and how.
 
+use mosaic_core::{Error, ErrorKind, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
 
 /// What is logged, and how. The log goes to the standard error stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +24,17 @@ pub enum LogFormat {
     Text,
     /// A JSON object on a line, for machines.
     Json,
+}
+
+impl Log {
+    /// The filter, read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when it is none.
+    pub fn env_filter(&self) -> Result<EnvFilter> {
+        EnvFilter::try_new(&self.filter)
+            .map_err(|error| Error::new(ErrorKind::Config, format!("not a log filter: {error}")).hint("use a level such as info or debug"))
+    }
 }
 
 impl Default for Log {

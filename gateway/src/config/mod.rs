@@ -112,6 +112,7 @@ impl Config {
         }
         let Own { tier, listen, limits, startup, log } = figment.extract().map_err(refused)?;
         limits.validate().map_err(|(key, error)| located(error, figment, &format!("limits.{key}")))?;
+        log.env_filter().map_err(|error| located(error, figment, "log.filter"))?;
         let base_dir = source.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         Ok(Self { tier, listen, limits, startup, log, base_dir, source, sections })
     }

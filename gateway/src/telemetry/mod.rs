@@ -7,7 +7,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use mosaic_core::{Error, ErrorKind, Result};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, LogFormat};
@@ -22,11 +21,7 @@ const LATENCY_BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 /// # Errors
 /// [`ErrorKind::Config`] for a filter that cannot be read, [`ErrorKind::Internal`] when the process has a log already.
 pub fn start_log(log: &Log) -> Result<Writer> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
-        Error::new(ErrorKind::Config, format!("not a log filter: {error}"))
-            .with("key", "log.filter")
-            .hint("use a level such as info or debug")
-    })?;
+    let filter = log.env_filter()?;
     let writer = Writer::start(std::io::stderr());
     let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone());
     let installed = match log.format {

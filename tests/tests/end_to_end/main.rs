@@ -18,3 +18,4 @@ mod harness;
 mod refusals;
 mod requests;
 mod stop;
+mod terminal;

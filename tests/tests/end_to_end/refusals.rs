@@ -19,7 +19,7 @@ async fn check(place: &Place, others: &[&Path], names: &[&str]) {
     let outcome = place.run(&["serve"]).await.fails_with(names);
     assert_eq!(outcome.text(), "", "nothing on stdout");
     for (path, before) in watched.iter().zip(before) {
-        before.assert_unchanged(path);
+        before.assert_same(&Snapshot::of(path));
     }
 }
 
@@ -50,7 +50,7 @@ async fn a_second_gateway_on_the_same_data() {
     let root = second.path("");
     let before = Snapshot::of(&root);
     second.run(&["serve"]).await.fails_with(&["in use", &pid, &url, "kill"]);
-    before.assert_unchanged(&root);
+    before.assert_same(&Snapshot::of(&root));
     gateway.admin().create("notes", json!({ "title": "the first goes on" })).await;
 }
 
@@ -163,7 +163,9 @@ async fn check_damage(below: &str, damage: impl Fn(&Path)) {
     let files = engine_files(&place, below);
     let whole: Vec<_> = files.iter().map(|file| fs::read(file).unwrap()).collect();
     files.iter().for_each(|file| damage(file));
+    let before = Snapshot::of_data(&place.data_dir());
     place.run(&["serve"]).await.fails_with(&["mosaic-data", "mosaic import"]);
+    before.assert_same(&Snapshot::of_data(&place.data_dir()));
     for (file, content) in files.iter().zip(whole) {
         fs::write(file, content).unwrap();
     }

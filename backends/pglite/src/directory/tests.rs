@@ -151,7 +151,9 @@ fn an_interrupted_first_start_is_begun_anew() {
     let mut owned = own(&dir).unwrap();
     fs::create_dir_all(dir.join("engine.new/half")).unwrap();
     assert!(owned.wants_database().unwrap());
+    owned.layout().clear_the_making().unwrap();
     assert!(!dir.join("engine.new").exists());
+    owned.layout().clear_the_making().unwrap();
 
     fs::create_dir_all(dir.join("engine.new/pgdata")).unwrap();
     owned.adopt_database().unwrap();

@@ -53,7 +53,11 @@ fn assert_same(found: &str, expected: &str) {
 
 /// What a directory exports.
 async fn exported(place: &Place) -> String {
-    String::from_utf8(place.run(&["export", "-"]).await.exit(0).stdout).expect("JSON is UTF-8")
+    text(place.run(&["export", "-"]).await.exit(0).stdout)
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("JSON Lines are UTF-8")
 }
 
 #[tokio::test]
@@ -132,9 +136,9 @@ async fn files_may_be_packed_and_streams_will_do() {
 
     let export = exported(&plain).await;
     plain.run(&["export", "all.jsonl"]).await.exit(0);
-    assert!(plain.read("all.jsonl") == export.as_bytes());
+    assert_same(&text(plain.read("all.jsonl")), &export);
     packed.run(&["export", "all.jsonl.gz"]).await.exit(0);
-    assert!(gzip(&["-dc"], &packed.read("all.jsonl.gz")) == export.as_bytes());
+    assert_same(&text(gzip(&["-dc"], &packed.read("all.jsonl.gz"))), &export);
     let third = Place::new();
     third.write("all.jsonl.gz", packed.read("all.jsonl.gz"));
     assert_eq!(total(&third.run(&["import", "all.jsonl.gz", "--json"]).await.exit(0)), all);
@@ -146,19 +150,19 @@ async fn a_running_gateway_takes_and_gives_the_same() {
     let data = DataSet::new(3);
     let gateway = Gateway::start().await;
     let (place, url) = (&gateway.place, gateway.url());
-    place.write("data.jsonl", data.lines());
+    place.write("data.jsonl.gz", gzip(&["-c"], data.lines().as_bytes()));
 
     // Without its url the command says whose the data is, and how to go on.
-    let hint = format!("mosaic import data.jsonl --url {url}");
-    place.run(&["import", "data.jsonl"]).await.fails_with(&["in use", &format!("pid={}", gateway.pid()), &url, &hint]);
+    let hint = format!("mosaic import data.jsonl.gz --url {url}");
+    place.run(&["import", "data.jsonl.gz"]).await.fails_with(&["in use", &format!("pid={}", gateway.pid()), &url, &hint]);
     place.run(&["export", "-"]).await.fails_with(&["in use", &url, "--url"]);
 
-    let import = ["import", "data.jsonl", "--url", &url, "--json"];
+    let import = ["import", "data.jsonl.gz", "--url", &url, "--json"];
     assert_eq!(total(&place.run(&import).await.exit(0)), (sum(&data.counts()), 0, 0));
     assert_eq!(total(&place.run(&import).await.exit(0)), (0, sum(&data.counts()), 0));
     let export = place.run(&["export", "-", "--url", &url]).await.exit(0).text();
     place.run(&["export", "all.jsonl.gz", "--url", &url]).await.exit(0);
-    assert!(gzip(&["-dc"], &place.read("all.jsonl.gz")) == export.as_bytes());
+    assert_same(&text(gzip(&["-dc"], &place.read("all.jsonl.gz"))), &export);
     let mut expected = data.counts();
     *expected.get_mut("user").unwrap() += 1;
     assert_eq!(kinds_of(&export), expected, "all of it, and the first admin");
@@ -171,7 +175,7 @@ async fn a_running_gateway_takes_and_gives_the_same() {
     // Who may not import is told so, and nothing else happens.
     let ann = gateway.person("ann").await;
     let not_an_operator = place.clone().with_env("MOSAIC_TOKEN", ann.client.token());
-    not_an_operator.run(&["import", "data.jsonl", "--url", &url]).await.fails_with(&["scope=operator"]);
+    not_an_operator.run(&["import", "data.jsonl.gz", "--url", &url]).await.fails_with(&["scope=operator"]);
     not_an_operator.run(&["export", "-", "--url", &url]).await.fails_with(&["scope=operator"]);
 
     let place = place.clone();
@@ -243,11 +247,7 @@ async fn lines_that_cannot_be_taken_are_refused_by_number_and_the_rest_goes_in()
 async fn an_import_that_was_cut_off_goes_on() {
     let mut random = Random::new("import");
     let mut data = DataSet::new(5);
-    let owner = data.records[0]["id"].clone();
-    let mut made = Random::seeded(u64::MAX);
-    data.records.extend((0..15_000).map(|n| {
-        json!({ "kind": "note", "id": made.id(), "owner_id": owner, "title": format!("n{n}"), "body": "x".repeat(300), "created_at": "2026-01-01T00:00:00Z" })
-    }));
+    data.add_notes(15_000);
     let place = Place::new();
     place.write("data.jsonl", data.lines());
     place.run_with_input(&["import", "-"], b"").await.exit(0);

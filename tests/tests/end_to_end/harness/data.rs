@@ -52,6 +52,14 @@ impl DataSet {
         Self { records }
     }
 
+    /// Adds so many small notes.
+    pub(crate) fn add_notes(&mut self, count: usize) {
+        let owner = self.records[0]["id"].clone();
+        let mut random = Random::seeded(u64::MAX);
+        let note = |n: usize| json!({ "kind": "note", "id": random.id(), "owner_id": owner, "title": n.to_string(), "body": "x".repeat(300), "created_at": time(n) });
+        self.records.extend((0..count).map(note));
+    }
+
     /// One record a line.
     pub(crate) fn lines(&self) -> String {
         self.records.iter().fold(String::new(), |mut text, record| {

@@ -19,10 +19,16 @@ impl Snapshot {
         Self(seen)
     }
 
-    /// Fails, naming the paths, if anything was added, changed or removed since.
+    /// The same without when directories were changed, and without what a start of the engine leaves beside its data.
+    pub(crate) fn of_data(root: &Path) -> Self {
+        let Self(mut seen) = Self::of(root);
+        seen.retain(|path, _| !path.is_dir() && path.file_name().is_none_or(|name| name != "postmaster.pid"));
+        Self(seen)
+    }
+
+    /// Fails, naming the paths, if anything was added, changed or removed up to `now`.
     #[track_caller]
-    pub(crate) fn assert_unchanged(&self, root: &Path) {
-        let now = Self::of(root);
+    pub(crate) fn assert_same(&self, now: &Self) {
         let paths = self.0.keys().chain(now.0.keys());
         let mut changed: Vec<_> = paths.filter(|path| self.0.get(*path) != now.0.get(*path)).collect();
         changed.dedup();

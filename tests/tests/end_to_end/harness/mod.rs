@@ -16,7 +16,7 @@ pub(crate) use disk::{Snapshot, Tmpfs};
 pub(crate) use gateway::{Gateway, shared};
 pub(crate) use http::{Client, JSON};
 pub(crate) use place::{Outcome, Place};
-pub(crate) use processes::{alive, engine_of, signal};
+pub(crate) use processes::{alive, children, engine_of, signal};
 pub(crate) use random::Random;
 pub(crate) use rustix::process::Signal;
 

@@ -1,9 +1,10 @@
-//! The HTTP API as a client sees it. All of these share one gateway, each with users of its own.
+//! The HTTP API as a client sees it. Most of these share one gateway, each with users of its own.
 
 mod access;
 mod bad;
 mod health;
 mod kinds;
+mod limits;
 mod lists;
 
 use serde_json::Value;

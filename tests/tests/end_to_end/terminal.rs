@@ -1,0 +1,64 @@
+//! What a person at a terminal sees. The terminal is util-linux's `script`.
+
+use std::process::Stdio;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+use crate::harness::{Client, DataSet, PATIENCE, Place, Signal, children, engine_of, signal};
+
+/// Runs a command of the binary under test on a terminal of its own.
+fn on_a_terminal(place: &Place, arguments: &[&str]) -> Child {
+    let command = place.command(arguments);
+    let line =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-f", "-c", &line, "/dev/null"]).current_dir(place.path("")).env_clear().env("TERM", "xterm");
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    script.spawn().expect("util-linux's script is installed")
+}
+
+/// Reads what the terminal shows until `enough` says so, or the end.
+async fn shown(child: &mut Child, enough: impl Fn(&str) -> bool) -> String {
+    let output = child.stdout.as_mut().expect("stdout is a pipe");
+    let mut text = Vec::new();
+    let reading =
+        async { while !enough(&String::from_utf8_lossy(&text)) && output.read_buf(&mut text).await.expect("a pipe can be read") > 0 {} };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("the terminal goes silent"));
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[tokio::test]
+async fn the_first_admins_token_is_shown_once() {
+    let place = Place::new();
+    let mut script = on_a_terminal(&place, &["serve"]);
+    let text = shown(&mut script, |text| text.contains("curl ") && text.contains("view=all")).await;
+    let token =
+        text.split("Authorization: Bearer ").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("no token in {text}"));
+    let url = text.split("Bearer ").nth(1).and_then(|rest| rest.split('\'').nth(1)).unwrap_or_else(|| panic!("no url in {text}"));
+    let path = url.strip_prefix(&format!("http://{}", place.address())).unwrap_or_else(|| panic!("{url} is not the gateway's"));
+    Client::anonymous(place.address()).with_token(token).get(path).await.expect(200);
+    assert!(!place.path("mosaic-admin.token").exists(), "what was shown is written nowhere");
+
+    let below = |pid| children(pid).into_iter().flat_map(|child| [vec![child], children(child)].concat());
+    let gateway = below(script.id().unwrap()).find(|pid| engine_of(*pid).is_some()).expect("the gateway runs on the terminal");
+    signal(gateway, Signal::INT);
+    let rest = shown(&mut script, |_| false).await;
+    assert!(rest.contains("stopping"), "{rest}");
+    assert!(!rest.contains(token), "{rest}");
+    assert_eq!(script.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn long_work_shows_its_progress() {
+    let place = Place::new();
+    let mut data = DataSet::new(8);
+    data.add_notes(20_000);
+    place.write("data.jsonl", data.lines());
+    let mut script = on_a_terminal(&place, &["import", "data.jsonl"]);
+    let text = shown(&mut script, |_| false).await;
+    assert_eq!(script.wait().await.unwrap().code(), Some(0), "{text}");
+    assert!(text.contains('%') && text.contains("records"), "no progress in {text}");
+    assert!(text.contains("KIND") && text.contains("note"), "no table in {text}");
+}
