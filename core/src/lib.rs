@@ -29,6 +29,7 @@ pub mod id;
 pub mod memory;
 pub mod model;
 pub mod query;
+pub mod refusal;
 pub mod registry;
 pub mod scope;
 pub mod storage;

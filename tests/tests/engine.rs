@@ -318,6 +318,22 @@ async fn the_write_ahead_log_stays_bounded() {
     place.close().await;
 }
 
+#[tokio::test]
+async fn tables_are_vacuumed_and_analysed_in_the_background() {
+    let place = Place::new().await;
+    place.execute("INSERT INTO written SELECT generate_series(1, 5000)").await.unwrap();
+    place.execute("DELETE FROM written WHERE id > 1000").await.unwrap();
+    eventually("the statistics know the table", async || {
+        let mut lease = lease(&*place.engine.connections).await;
+        let rows: f32 =
+            sqlx::query_scalar("SELECT reltuples FROM pg_class WHERE relname = 'written'").fetch_one(lease.connection()).await.unwrap();
+        lease.settled();
+        (rows == 1000.0).then_some(())
+    })
+    .await;
+    place.close().await;
+}
+
 fn size(dir: &Path) -> u64 {
     std::fs::read_dir(dir).unwrap().flatten().filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }

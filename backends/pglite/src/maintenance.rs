@@ -15,6 +15,8 @@ use crate::connections::Pool;
 
 /// How often it looks what there is to do; the default of Postgres's autovacuum.
 const LOOK: Duration = Duration::from_secs(60);
+/// When it looks first, counted from the start: an import that ended before its minute was up has left that to its successor.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// Less write-ahead log than this is not worth a checkpoint: it is recovered in no time.
 const LITTLE_LOG: i64 = 64 << 10;
 
@@ -45,9 +47,10 @@ pub(crate) async fn run(pool: Arc<Pool>) -> Result<()> {
 }
 
 async fn work(pool: &Arc<Pool>) -> Infallible {
-    let mut seen = pool.requests();
+    let (mut seen, mut pause) = (0, FIRST_LOOK);
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(pause).await;
+        pause = LOOK;
         let requests = pool.requests();
         if requests != seen {
             seen = requests;

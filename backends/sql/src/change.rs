@@ -1,13 +1,13 @@
 //! Changing: one record made, replaced or removed, in a transaction that the caller holds. What must not come in: SQL
 //! that depends on a kind, and how a batch is committed.
 
-use mosaic_core::{Applied, Change, Error, ErrorKind, Id, Kind, Result, Scope, Timestamp, with_entity, with_kind};
+use mosaic_core::{Applied, Change, Id, Kind, Result, Scope, Timestamp, refusal, with_entity, with_kind};
 use sqlx::PgConnection;
 
 use crate::error;
 use crate::read::get;
 use crate::statement::timestamptz;
-use crate::table::{Holder, Table, taken};
+use crate::table::{Holder, Table};
 use crate::write::{self, Reason};
 
 /// Carries out one change.
@@ -52,7 +52,7 @@ async fn create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T
         return if seen && kept.same_content(&given.clone().into()) {
             Ok(Applied::Unchanged(kept.without_secrets()))
         } else {
-            Err(taken(T::KIND, given.id()))
+            Err(refusal::taken(T::KIND, given.id()))
         };
     }
     Err(match reason {
@@ -103,15 +103,13 @@ async fn delete<T: Table>(connection: &mut PgConnection, scope: Scope, at: Times
 /// Checks that no content is left which a removed user owns, or which lives in a removed team. Its row is
 /// locked, so none comes in between.
 async fn holds_nothing(connection: &mut PgConnection, holder: Holder, kind: Kind, id: Id) -> Result<()> {
-    let mut refusal = Error::new(ErrorKind::Conflict, format!("the {kind} still holds records")).with("id", id);
-    let mut any = false;
+    let mut counts = Vec::new();
     for content in Kind::ALL {
         let Some(count) = with_kind!(*content, T => T::COUNT) else { continue };
         let count: i64 = sqlx::query_scalar(count(holder)).bind(id).fetch_one(&mut *connection).await.map_err(error::from_sqlx)?;
-        any |= count > 0;
-        refusal = refusal.with(content.plural(), count);
+        counts.push((*content, count.unsigned_abs()));
     }
-    if any { Err(refusal.hint("move or remove these records first")) } else { Ok(()) }
+    if counts.iter().all(|(_, count)| *count == 0) { Ok(()) } else { Err(refusal::holds_content(kind, id, &counts)) }
 }
 
 /// Takes back the assignments of a user who leaves a team, or all.

@@ -4,12 +4,12 @@
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 
-use mosaic_core::{Error, ErrorKind, Id, Loaded, Record, Result, Scope, with_entity, with_kind};
+use mosaic_core::{Error, ErrorKind, Id, Loaded, Record, Result, Scope, refusal, with_entity, with_kind};
 use sqlx::PgConnection;
 
 use crate::change::prepare_insert;
 use crate::statement::Statement;
-use crate::table::{Table, decode, taken};
+use crate::table::{Table, decode};
 use crate::write::{self, Reason};
 
 /// A statement takes records until their JSON is past this many bytes: 8 MiB. More would only cost memory.
@@ -74,7 +74,7 @@ async fn outcomes<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Resul
         outcomes.insert(
             given.id(),
             match same {
-                Some((false, revision)) => Loaded::Refused(taken(T::KIND, given.id()).with("revision", revision)),
+                Some((false, revision)) => Loaded::Refused(refusal::taken(T::KIND, given.id()).with("revision", revision)),
                 _ => Loaded::Unchanged,
             },
         );

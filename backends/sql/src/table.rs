@@ -5,7 +5,7 @@
 //! [`Statement::of`](crate::statement::Statement::of) binds it (`$1` the user who asks, `$2` whether all accounts are open).
 //! They are part of the statement that reads or writes. Only when it did nothing are they asked one by one, for the reason.
 
-use mosaic_core::{Entity, Error, ErrorKind, Id, Kind, Record, Result};
+use mosaic_core::{Entity, Error, Id, Record, Result};
 use sqlx::postgres::PgRow;
 
 /// A kind's table.
@@ -113,28 +113,6 @@ pub(crate) enum Holder {
     Owner,
     /// It lives in a team.
     Team,
-}
-
-/// The refusal of what only others may do.
-pub(crate) fn forbidden(rule: &'static str, kind: Kind, id: Id) -> Error {
-    Error::new(ErrorKind::Forbidden, rule).with("kind", kind).with("id", id)
-}
-
-/// The refusal of a reference to a record that is not there.
-pub(crate) fn missing(kind: Kind, id: Id) -> Error {
-    Error::invalid(format!("refers to a {kind} that does not exist")).with(kind.singular(), id)
-}
-
-/// The refusal of an id that another record has.
-pub(crate) fn taken(kind: Kind, id: Id) -> Error {
-    Error::new(ErrorKind::Conflict, format!("another {kind} has this id"))
-        .with("id", id)
-        .hint("choose another id, or update the record that has it")
-}
-
-/// The refusal of a change to what cannot be changed.
-pub(crate) fn fixed(field: &'static str, id: Id) -> Error {
-    Error::invalid(format!("{field} cannot be changed")).with("field", field).with("id", id).hint("remove the record and make another")
 }
 
 /// Reads a row of a table.

@@ -4,14 +4,14 @@
 
 use std::iter;
 
-use mosaic_core::{Error, ErrorKind, Id, Result, Scope};
+use mosaic_core::{Error, ErrorKind, Id, Result, Scope, refusal};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 
 use crate::error;
 use crate::statement::Statement;
-use crate::table::{Right, Rule, Table, decode, forbidden};
+use crate::table::{Right, Rule, Table, decode};
 
 /// Why a record was not added.
 pub(crate) enum Reason {
@@ -195,7 +195,7 @@ fn taken_by<T: Table>(statement: &mut Statement) {
 
 fn not_unique<T: Table>(given: &T, scope: Scope, other: Id) -> Error {
     let Some(unique) = T::UNIQUE else { return in_between() };
-    let error = Error::new(ErrorKind::Conflict, format!("another {} has this {}", T::KIND, unique.field)).with("field", unique.field);
+    let error = refusal::not_unique(T::KIND, unique.field);
     let error = (unique.value)(given).into_iter().fold(error, |error, value| error.with(unique.field, value));
     // Others may not be allowed to see which.
     if scope == Scope::System { error.with("taken_by", other) } else { error }
@@ -218,7 +218,7 @@ fn refused<T: Table>(row: &PgRow, id: Id, right: &Right, revision: Option<u64>) 
     Ok(if !column::<bool>(row, 1)? {
         Some(Error::not_found(T::KIND, id))
     } else if !column::<bool>(row, 2)? {
-        Some(forbidden(right.otherwise, T::KIND, id))
+        Some(refusal::forbidden(right.otherwise, T::KIND, id))
     } else if revision.is_some_and(|revision| revision != present) {
         Some(Error::stale(T::KIND, id, present))
     } else {

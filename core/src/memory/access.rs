@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::integrity;
 use super::tables::Tables;
-use crate::{Error, ErrorKind, Id, Kind, MembershipRole, Record, Result, Scope};
+use crate::{Error, Id, Kind, MembershipRole, Record, Result, Scope, refusal};
 
 /// What a scope amounts to at this moment.
 pub(super) struct Access {
@@ -123,7 +122,7 @@ impl Access {
     fn sees_team(&self, tables: &Tables, team_id: Id) -> Result<()> {
         match tables.get(Kind::Team, team_id) {
             Some(team) if self.sees(team) => Ok(()),
-            _ => Err(integrity::missing(Kind::Team, team_id)),
+            _ => Err(refusal::missing("team_id", Kind::Team, team_id)),
         }
     }
 
@@ -159,7 +158,7 @@ impl Access {
         if allowed {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Forbidden, rule).with("kind", record.kind()).with("id", record.id()))
+        Err(refusal::forbidden(rule, record.kind(), record.id()))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::integrity;
 use super::tables::{Tables, Transaction};
-use crate::{Applied, Change, Error, Id, Kind, Membership, Record, Result, Scope, Timestamp, with_entity};
+use crate::{Applied, Change, Error, Id, Kind, Membership, Record, Result, Scope, Timestamp, refusal, with_entity};
 
 /// Carries out a change. What the scope amounts to is looked up for each one, since an earlier one may have changed it.
 pub(super) fn carry_out(transaction: &mut Transaction, scope: Scope, at: Timestamp, change: &Change) -> Result<Applied> {
@@ -21,7 +21,7 @@ fn create(transaction: &mut Transaction, access: &Access, mut record: Record) ->
         return if access.sees(now) && now.same_content(&record) {
             Ok(Applied::Unchanged(now.clone().without_secrets()))
         } else {
-            Err(integrity::taken(record.kind(), record.id()))
+            Err(refusal::taken(record.kind(), record.id()))
         };
     }
     integrity::check(transaction, &record)?;

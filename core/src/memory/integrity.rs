@@ -2,7 +2,7 @@
 //! read the task, nothing is removed that others need. What must not come in: who is asking, which is `access`'s.
 
 use super::tables::Tables;
-use crate::{Error, ErrorKind, Id, Kind, Record, Result, Task};
+use crate::{Error, Id, Kind, Record, Result, Task, refusal};
 
 /// Checks that a record can be stored, as a new one or in place of the one with its id.
 pub(super) fn check(tables: &Tables, record: &Record) -> Result<()> {
@@ -16,26 +16,26 @@ pub(super) fn check(tables: &Tables, record: &Record) -> Result<()> {
             unique(tables, record, "slug", |other| matches!(other, Record::Team(other) if other.slug == team.slug))
         }
         Record::Membership(membership) => {
-            exists(tables, Kind::Team, membership.team_id)?;
-            exists(tables, Kind::User, membership.user_id)?;
+            exists(tables, "team_id", Kind::Team, membership.team_id)?;
+            exists(tables, "user_id", Kind::User, membership.user_id)?;
             let pair = (membership.team_id, membership.user_id);
             unique(tables, record, "user_id", |other| matches!(other, Record::Membership(m) if (m.team_id, m.user_id) == pair))
         }
         Record::Token(token) => {
-            exists(tables, Kind::User, token.user_id)?;
+            exists(tables, "user_id", Kind::User, token.user_id)?;
             if token.hash.is_none() {
                 return Err(Error::invalid("the token comes without its hash").with("field", "hash"));
             }
             unique(tables, record, "hash", |other| matches!(other, Record::Token(other) if other.hash == token.hash))
         }
         Record::Task(task) => {
-            exists(tables, Kind::User, task.owner_id)?;
-            task.team_id.map_or(Ok(()), |team_id| exists(tables, Kind::Team, team_id))?;
+            exists(tables, "owner_id", Kind::User, task.owner_id)?;
+            task.team_id.map_or(Ok(()), |team_id| exists(tables, "team_id", Kind::Team, team_id))?;
             assignee_reads(tables, task)
         }
         Record::Note(note) => {
-            exists(tables, Kind::User, note.owner_id)?;
-            note.team_id.map_or(Ok(()), |team_id| exists(tables, Kind::Team, team_id))
+            exists(tables, "owner_id", Kind::User, note.owner_id)?;
+            note.team_id.map_or(Ok(()), |team_id| exists(tables, "team_id", Kind::Team, team_id))
         }
     }
 }
@@ -48,10 +48,7 @@ pub(super) fn check_fixed(now: &Record, wanted: &Record) -> Result<()> {
         (Record::Token(now), Record::Token(wanted)) if now.user_id != wanted.user_id => "user_id",
         _ => return Ok(()),
     };
-    Err(Error::invalid(format!("{changed} cannot be changed"))
-        .with("field", changed)
-        .with("id", now.id())
-        .hint("remove the record and make another"))
+    Err(refusal::fixed(changed, now.id()))
 }
 
 /// Checks that no content is left which a removed user owns, or which lives in a removed team.
@@ -61,41 +58,24 @@ pub(super) fn check_holds_nothing(tables: &Tables, kind: Kind, id: Id) -> Result
         Record::Note(note) => note.owner_id == id || note.team_id == Some(id),
         _ => false,
     };
-    let mut refusal = Error::new(ErrorKind::Conflict, format!("the {kind} still holds records")).with("id", id);
-    let mut any = false;
-    for content in Kind::ALL.iter().copied().filter(|kind| kind.is_content()) {
-        let count = tables.of_kind(content).filter(held).count();
-        any |= count > 0;
-        refusal = refusal.with(content.plural(), count);
-    }
-    if any { Err(refusal.hint("move or remove these records first")) } else { Ok(()) }
+    let contents = Kind::ALL.iter().copied().filter(|kind| kind.is_content());
+    let counts: Vec<_> = contents.map(|content| (content, tables.of_kind(content).filter(held).count() as u64)).collect();
+    if counts.iter().all(|(_, count)| *count == 0) { Ok(()) } else { Err(refusal::holds_content(kind, id, &counts)) }
 }
 
-/// The refusal of a reference to a record that is not there.
-pub(super) fn missing(kind: Kind, id: Id) -> Error {
-    Error::invalid(format!("refers to a {kind} that does not exist")).with(kind.singular(), id)
-}
-
-/// The refusal of an id that another record has.
-pub(super) fn taken(kind: Kind, id: Id) -> Error {
-    Error::new(ErrorKind::Conflict, format!("another {kind} has this id"))
-        .with("id", id)
-        .hint("choose another id, or update the record that has it")
-}
-
-fn exists(tables: &Tables, kind: Kind, id: Id) -> Result<()> {
-    if tables.has(kind, id) { Ok(()) } else { Err(missing(kind, id)) }
+fn exists(tables: &Tables, field: &'static str, kind: Kind, id: Id) -> Result<()> {
+    if tables.has(kind, id) { Ok(()) } else { Err(refusal::missing(field, kind, id)) }
 }
 
 /// A user and a team never share an id: it names the space of either.
 fn not_a_space_of(tables: &Tables, kind: Kind, id: Id) -> Result<()> {
-    if tables.has(kind, id) { Err(taken(kind, id)) } else { Ok(()) }
+    if tables.has(kind, id) { Err(refusal::taken(kind, id)) } else { Ok(()) }
 }
 
 fn unique(tables: &Tables, record: &Record, field: &'static str, same: impl Fn(&Record) -> bool) -> Result<()> {
     let kind = record.kind();
     if tables.of_kind(kind).any(|other| other.id() != record.id() && same(other)) {
-        return Err(Error::new(ErrorKind::Conflict, format!("another {kind} has this {field}")).with("field", field));
+        return Err(refusal::not_unique(kind, field));
     }
     Ok(())
 }
@@ -110,8 +90,5 @@ fn assignee_reads(tables: &Tables, task: &Task) -> Result<()> {
     if reads {
         return Ok(());
     }
-    Err(Error::invalid("the assignee could not read the task")
-        .with("field", "assignee_id")
-        .with("user", assignee_id)
-        .hint("assign it to a member of its team, or add them to the team first"))
+    Err(refusal::assignee(assignee_id))
 }

@@ -9,7 +9,7 @@ use super::tables::{Tables, Transaction};
 use super::{changes, integrity};
 use crate::{
     Applied, Batch, Error, ErrorKind, Id, Kind, Loaded, PAGE_BYTES, Page, Position, Query, Record, Result, Scope, State, StateWrite,
-    Storage, Timestamp, Token, TokenHash, Tokens, User,
+    Storage, Timestamp, Token, TokenHash, Tokens, User, refusal,
 };
 
 /// Records in memory. Durable for as long as it lives.
@@ -155,7 +155,7 @@ fn body_bytes(record: &Record) -> usize {
 /// Takes over one record as it is, or says why not.
 fn take_over(transaction: &mut Transaction, record: &Record) -> Loaded {
     if let Some(now) = transaction.get(record.kind(), record.id()) {
-        return if same(now, record) { Loaded::Unchanged } else { Loaded::Refused(integrity::taken(record.kind(), record.id())) };
+        return if same(now, record) { Loaded::Unchanged } else { Loaded::Refused(refusal::taken(record.kind(), record.id())) };
     }
     match integrity::check(transaction, record) {
         Ok(()) => {

@@ -106,7 +106,13 @@ impl Destination {
 
     async fn write(self, export: impl Stream<Item = Result<Bytes>>, progress: &Progress) -> Result<Written> {
         match self {
-            Self::Stdout => pump(export, &mut tokio::io::stdout(), output::unwritable, progress).await,
+            Self::Stdout => {
+                let mut stdout = tokio::io::stdout();
+                let written = pump(export, &mut stdout, output::unwritable, progress).await?;
+                // A thread writes it, and its shutdown does not wait for that thread.
+                stdout.flush().await.map_err(output::unwritable)?;
+                Ok(written)
+            }
             Self::File { path, draft, replace } => {
                 let failed = |error| unwritable(&path, error);
                 let mut file = tokio::fs::File::from_std(draft.as_file().try_clone().map_err(failed)?);

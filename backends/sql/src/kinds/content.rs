@@ -1,9 +1,10 @@
 //! What holds of all content, tasks and notes alike: who sees and changes it, and what it refers to. What must not come in:
 //! fields that only one kind has.
 
+use mosaic_core::refusal::{forbidden, missing};
 use mosaic_core::{Error, Id, Kind};
 
-use crate::table::{Right, Rule, Table, forbidden, missing};
+use crate::table::{Right, Rule, Table};
 
 /// A kind of content.
 pub(super) trait Content: Table {
@@ -76,7 +77,10 @@ const fn works_in_space<T: Content>() -> Rule<T> {
 }
 
 pub(super) const fn owner_exists<T: Content>() -> Rule<T> {
-    Rule { holds: "EXISTS (SELECT FROM users WHERE users.id = given.owner_id)", otherwise: |given| missing(Kind::User, given.owner_id()) }
+    Rule {
+        holds: "EXISTS (SELECT FROM users WHERE users.id = given.owner_id)",
+        otherwise: |given| missing("owner_id", Kind::User, given.owner_id()),
+    }
 }
 
 pub(super) const fn team_exists<T: Content>() -> Rule<T> {
@@ -84,5 +88,5 @@ pub(super) const fn team_exists<T: Content>() -> Rule<T> {
 }
 
 fn no_team<T: Content>(given: &T) -> Error {
-    missing(Kind::Team, given.team_id().unwrap_or_default())
+    missing("team_id", Kind::Team, given.team_id().unwrap_or_default())
 }

@@ -1,9 +1,10 @@
 //! The table of memberships.
 
+use mosaic_core::refusal::{fixed, forbidden, missing};
 use mosaic_core::{Id, Kind, Membership};
 
 use crate::columns::columns;
-use crate::table::{Right, Rule, Table, Unique, fixed, forbidden, missing};
+use crate::table::{Right, Rule, Table, Unique};
 
 impl Table for Membership {
     columns! {
@@ -20,7 +21,7 @@ impl Table for Membership {
         // A team that a user does not see is refused like one that does not exist.
         Rule {
             holds: "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1)",
-            otherwise: |membership| missing(Kind::Team, membership.team_id),
+            otherwise: |membership| missing("team_id", Kind::Team, membership.team_id),
         },
         Rule {
             holds: "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1 AND mine.role = 'owner')",
@@ -39,11 +40,11 @@ impl Table for Membership {
     const RULES: &'static [Rule<Self>] = &[
         Rule {
             holds: "EXISTS (SELECT FROM teams WHERE teams.id = given.team_id)",
-            otherwise: |membership| missing(Kind::Team, membership.team_id),
+            otherwise: |membership| missing("team_id", Kind::Team, membership.team_id),
         },
         Rule {
             holds: "EXISTS (SELECT FROM users WHERE users.id = given.user_id)",
-            otherwise: |membership| missing(Kind::User, membership.user_id),
+            otherwise: |membership| missing("user_id", Kind::User, membership.user_id),
         },
     ];
     const UNIQUE: Option<Unique<Self>> = Some(Unique {

@@ -1,6 +1,6 @@
 //! The table of tasks.
 
-use mosaic_core::{Error, Id, Task};
+use mosaic_core::{Id, Task, refusal};
 
 use super::content::{self, Content};
 use crate::columns::columns;
@@ -51,10 +51,5 @@ impl Content for Task {
 const ASSIGNEE_READS: Rule<Task> = Rule {
     holds: "given.assignee_id IS NULL OR CASE WHEN given.team_id IS NULL THEN given.assignee_id = given.owner_id ELSE EXISTS (\
         SELECT FROM memberships AS theirs WHERE theirs.team_id = given.team_id AND theirs.user_id = given.assignee_id FOR KEY SHARE) END",
-    otherwise: |task| {
-        Error::invalid("the assignee could not read the task")
-            .with("field", "assignee_id")
-            .with("user", task.assignee_id.unwrap_or_default())
-            .hint("assign it to a member of its team, or add them to the team first")
-    },
+    otherwise: |task| refusal::assignee(task.assignee_id.unwrap_or_default()),
 };

@@ -1,9 +1,10 @@
 //! The table of teams.
 
+use mosaic_core::refusal::{forbidden, taken};
 use mosaic_core::{Kind, Team};
 
 use crate::columns::columns;
-use crate::table::{Holder, Right, Rule, Table, Unique, forbidden, taken};
+use crate::table::{Holder, Right, Rule, Table, Unique};
 
 impl Table for Team {
     columns! {

@@ -1,12 +1,13 @@
 //! The table of tokens, and how one is found by its hash.
 
+use mosaic_core::refusal::{fixed, forbidden, missing};
 use mosaic_core::{Error, Id, Kind, Result, Timestamp, Token, TokenHash, User};
 use sqlx::PgConnection;
 
 use crate::columns::columns;
 use crate::error;
 use crate::statement::{Statement, timestamptz};
-use crate::table::{Rule, Table, Unique, fixed, forbidden, missing};
+use crate::table::{Rule, Table, Unique};
 
 impl Table for Token {
     columns! {
@@ -31,7 +32,7 @@ impl Table for Token {
     const FIXED: &'static [Rule<Self>] = &[Rule { holds: "given.user_id = kept.user_id", otherwise: |token| fixed("user_id", token.id) }];
     const RULES: &'static [Rule<Self>] = &[Rule {
         holds: "EXISTS (SELECT FROM users WHERE users.id = given.user_id)",
-        otherwise: |token| missing(Kind::User, token.user_id),
+        otherwise: |token| missing("user_id", Kind::User, token.user_id),
     }];
     const UNIQUE: Option<Unique<Self>> = Some(Unique { same: "other.hash = given.hash", field: "hash", value: |_| None });
 

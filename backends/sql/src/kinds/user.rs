@@ -1,9 +1,10 @@
 //! The table of users.
 
+use mosaic_core::refusal::{forbidden, taken};
 use mosaic_core::{Id, Kind, User};
 
 use crate::columns::columns;
-use crate::table::{Holder, Right, Rule, Table, Unique, forbidden, taken};
+use crate::table::{Holder, Right, Rule, Table, Unique};
 
 impl Table for User {
     columns! {

@@ -1,9 +1,9 @@
 //! Import and export: into a stopped directory, through a running gateway, plain and packed, whole and broken.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -143,6 +143,22 @@ async fn files_may_be_packed_and_streams_will_do() {
     third.write("all.jsonl.gz", packed.read("all.jsonl.gz"));
     assert_eq!(total(&third.run(&["import", "all.jsonl.gz", "--json"]).await.exit(0)), all);
     assert_same(&exported(&third).await, &export);
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_all_of_an_export() {
+    let place = Place::new();
+    place.run_with_input(&["import", "-"], DataSet::new(9).lines().as_bytes()).await.exit(0);
+    place.run(&["export", "all.jsonl"]).await.exit(0);
+    let mut child = place.command(&["export", "-"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut export = vec![0];
+    stdout.read_exact(&mut export).unwrap();
+    // Long enough for the command to be done but for the writing: what a pipe does not hold is still to come.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stdout.read_to_end(&mut export).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_same(&text(export), &text(place.read("all.jsonl")));
 }
 
 #[tokio::test]
