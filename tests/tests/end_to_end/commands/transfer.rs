@@ -148,13 +148,18 @@ async fn files_may_be_packed_and_streams_will_do() {
 #[tokio::test]
 async fn a_slow_reader_gets_all_of_an_export() {
     let place = Place::new();
-    place.run_with_input(&["import", "-"], DataSet::new(9).lines().as_bytes()).await.exit(0);
+    let user = json!({ "kind": "user", "id": Random::seeded(9).id(), "login": "ada", "name": "Ada", "created_at": "2026-01-01T00:00:00Z" });
+    // Written in one go, and more than a pipe holds.
+    let note = json!({
+        "kind": "note", "id": Random::seeded(10).id(), "owner_id": user["id"], "title": "n", "body": "x".repeat(500_000), "created_at": "2026-01-01T00:00:00Z",
+    });
+    place.run_with_input(&["import", "-"], format!("{user}\n{note}\n").as_bytes()).await.exit(0);
     place.run(&["export", "all.jsonl"]).await.exit(0);
     let mut child = place.command(&["export", "-"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut export = vec![0];
     stdout.read_exact(&mut export).unwrap();
-    // Long enough for the command to be done but for the writing: what a pipe does not hold is still to come.
+    // Long enough for the command to be done with everything but this.
     tokio::time::sleep(Duration::from_millis(500)).await;
     stdout.read_to_end(&mut export).unwrap();
     assert!(child.wait().unwrap().success());
