@@ -28,7 +28,7 @@ async fn memory() -> Result<Opened> {
 
 async fn pglite() -> Result<Opened> {
     let clock = Arc::new(TestClock::default());
-    let section = serde_json::json!({ "data_dir": fresh_dir(), "engine_executable": env!("CARGO_BIN_EXE_mosaic") });
+    let section = serde_json::json!({ "data_dir": fresh_dir(), "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") });
     let options = Options { section, base_dir: PathBuf::new(), command: "test", url: None, clock: clock.clone() };
     let backend = (registry::backend("local")?.open)(options).await?;
     Ok(Opened { backend, clock: Some(clock) })

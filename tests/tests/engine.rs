@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn options(dir: &Path) -> Options {
     Options {
-        section: json!({ "data_dir": dir, "statement_timeout_seconds": 1, "engine_executable": env!("CARGO_BIN_EXE_mosaic") }),
+        section: json!({ "data_dir": dir, "statement_timeout_seconds": 1, "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") }),
         base_dir: "/".into(),
         command: "serve",
         url: Some("http://127.0.0.1:7420".to_owned()),
@@ -119,6 +119,16 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
+/// Stops a process, and waits until all of its threads have.
+async fn stop(pid: u32) {
+    signal(pid, Signal::STOP);
+    eventually("all threads are stopped", async || {
+        let mut threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        threads.all(|thread| std::fs::read_to_string(thread.path().join("stat")).unwrap().contains(") T ")).then_some(())
+    })
+    .await;
+}
+
 async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -203,7 +213,7 @@ async fn an_engine_that_hangs_is_replaced_also_when_nobody_waits_for_it_any_more
     let place = Place::new().await;
     for waits in [true, false] {
         let hung = place.pid();
-        signal(hung, Signal::STOP);
+        stop(hung).await;
         let begun = Instant::now();
         let statement = place.execute("INSERT INTO written VALUES (1)");
         if waits {
@@ -453,7 +463,7 @@ async fn an_engine_dies_with_its_parent() {
         })
         .await;
         if state == "stopped" {
-            signal(engine, Signal::STOP);
+            stop(engine).await;
         }
         let begun = Instant::now();
         holder.kill().await.unwrap();

@@ -46,7 +46,8 @@ fn gzip(arguments: &[&str], input: &[u8]) -> Vec<u8> {
 fn assert_same(found: &str, expected: &str) {
     let mut lines = found.lines().zip(expected.lines());
     if let Some((found, expected)) = lines.find(|(found, expected)| found != expected) {
-        panic!("not the same:\n{found}\n{expected}");
+        let begin = |line: &str| line.chars().take(500).collect::<String>();
+        panic!("not the same:\n{}\n{}", begin(found), begin(expected));
     }
     assert_eq!(found.len(), expected.len(), "one goes on behind the other's end");
 }

@@ -149,7 +149,7 @@ impl Outcome {
 
 /// The binary under test: the one of this package, or another build of it that `MOSAIC_TEST_BINARY` names.
 fn binary() -> PathBuf {
-    std::env::var_os("MOSAIC_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_mosaic").into(), PathBuf::from)
+    std::env::var_os("MOSAIC_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_mosaic-tests").into(), PathBuf::from)
 }
 
 /// An address nobody listens on. Below the ports that outgoing connections get, so that no other test's connection takes it meanwhile.
