@@ -1,6 +1,5 @@
 //! The JSON Schema of the config, and the example configs, as they are checked in: of a build with all features.
 #![cfg(feature = "local")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Tier `local`: an embedded Postgres (PGlite) in a child process of the same executable, and a data directory that
 //! one process owns. What this tier promises is written down in `docs/tiers/local.md`.
 //!
-//! Read [`open`] first, then [`directory`] (what lies on disk), [`engine`] (the child), [`supervisor`] (its parent) and
-//! [`connections`] (how the one connection is lent). What must not come in: SQL about records, which is `mosaic-sql`'s.
+//! Read `open` first, then `directory` (what lies on disk), `engine` (the child), `supervisor` (its parent) and
+//! `connections` (how the one connection is lent). What must not come in: SQL about records, which is `mosaic-sql`'s.
 
 use std::path::Path;
 

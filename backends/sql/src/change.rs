@@ -33,7 +33,7 @@ pub(crate) async fn at_once(connection: &mut PgConnection, scope: Scope, at: Tim
 async fn try_create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Option<Applied>> {
     let mut new = given.clone();
     new.stamp(given.updated_at(), 1);
-    let added = write::insert::<T>(connection, scope, &write::as_json(&[&new])?).await?;
+    let added = write::insert(connection, scope, &[&new]).await?;
     Ok((!added.is_empty()).then(|| Applied::Created(new.into().without_secrets())))
 }
 

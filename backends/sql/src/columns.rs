@@ -1,11 +1,14 @@
-//! Columns: how a kind's fields are named in SQL, and how each is read from a row. One list in a kind's file
-//! makes all of it, so that what is selected, written and read cannot drift apart. What must not come in: statements.
+//! Columns: how a kind's fields are named in SQL, how each is read from a row, and how those of many records are bound
+//! together. One list in a kind's file makes all of it, so that what is selected, written and read cannot drift
+//! apart. What must not come in: statements.
 
 use mosaic_core::{Id, MembershipRole, TaskStatus, Timestamp, TokenHash, TokenScope, UserRole};
 use serde::de::{Deserialize, IntoDeserializer, value};
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgHasArrayType, PgRow};
 use sqlx::types::chrono::{DateTime, Utc};
-use sqlx::{Decode, Postgres, Row as _, Type};
+use sqlx::{Decode, Encode, Postgres, Row as _, Type};
+
+use crate::statement::timestamptz;
 
 /// A row's columns, read one after the other.
 pub(crate) struct Columns<'r> {
@@ -29,20 +32,17 @@ impl<'r> Columns<'r> {
 
 /// A type that fields of the model have, as a column.
 pub(crate) trait Column: Sized {
+    /// How it is bound: one of an array.
+    type Value<'v>: Encode<'v, Postgres> + Type<Postgres> + PgHasArrayType
+    where
+        Self: 'v;
+
+    /// Its value, as it is bound.
+    fn value(&self) -> Self::Value<'_>;
+
     /// Reads it.
     fn read(row: &PgRow, index: usize) -> sqlx::Result<Self>;
 }
-
-macro_rules! as_sqlx_reads_it {
-    ($($Type:ty),*) => {
-        $(impl Column for $Type {
-            fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-                row.try_get(index)
-            }
-        })*
-    };
-}
-as_sqlx_reads_it!(Id, Option<Id>, String, Option<String>, Vec<String>);
 
 /// Reads a column as one type and makes another of it.
 fn convert<'r, C, T>(row: &'r PgRow, index: usize, make: impl FnOnce(C) -> Result<T, String>) -> sqlx::Result<T>
@@ -52,32 +52,49 @@ where
     make(row.try_get(index)?).map_err(|reason| sqlx::Error::ColumnDecode { index: index.to_string(), source: reason.into() })
 }
 
+macro_rules! column {
+    ($Type:ty as $Value:ty, |$field:ident| $value:expr, |$column:ident: $Column:ty| $read:expr) => {
+        impl Column for $Type {
+            type Value<'v> = $Value;
+
+            fn value(&self) -> Self::Value<'_> {
+                let $field = self;
+                $value
+            }
+
+            fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
+                convert(row, index, |$column: $Column| $read)
+            }
+        }
+    };
+}
+column!(Id as Id, |id| *id, |column: Id| Ok(column));
+column!(Option<Id> as Option<Id>, |id| *id, |column: Option<Id>| Ok(column));
+column!(String as &'v str, |text| text, |column: String| Ok(column));
+column!(Option<String> as Option<&'v str>, |text| text.as_deref(), |column: Option<String>| Ok(column));
+column!(Timestamp as DateTime<Utc>, |time| timestamptz(*time), |column: DateTime<Utc>| timestamp(column));
+column!(Option<Timestamp> as Option<DateTime<Utc>>, |time| time.map(timestamptz), |column: Option<DateTime<Utc>>| column.map(timestamp).transpose());
+// A revision past the range was never made here, and none is stored.
+column!(u64 as i64, |number| i64::try_from(*number).unwrap_or(i64::MAX), |column: i64| column.try_into().map_err(|_| "below 0".to_owned()));
+column!(u8 as i16, |number| i16::from(*number), |column: i16| column.try_into().map_err(|_| "outside of 0 to 255".to_owned()));
+column!(UserRole as &'v str, |role| role.as_str(), |column: &str| named(column));
+column!(MembershipRole as &'v str, |role| role.as_str(), |column: &str| named(column));
+column!(TaskStatus as &'v str, |status| status.as_str(), |column: &str| named(column));
+column!(Vec<String> as String, |items| array(items.iter().map(String::as_str)), |column: Vec<String>| Ok(column));
+column!(
+    Vec<TokenScope> as String,
+    |scopes| array(scopes.iter().map(|scope| scope.as_str())),
+    |column: Vec<String>| column.iter().map(|name| named(name)).collect()
+);
+// What is not a hash is not repeated.
+column!(
+    Option<TokenHash> as Option<String>,
+    |hash| hash.map(TokenHash::to_hex),
+    |column: Option<&str>| column.map(TokenHash::from_hex).transpose().map_err(|_| "not a hash".to_owned())
+);
+
 fn timestamp(time: DateTime<Utc>) -> Result<Timestamp, String> {
     Timestamp::from_micros(time.timestamp_micros()).ok_or_else(|| "a time outside of years 1 to 9999".to_owned())
-}
-
-impl Column for Timestamp {
-    fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-        convert(row, index, timestamp)
-    }
-}
-
-impl Column for Option<Timestamp> {
-    fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-        convert(row, index, |time: Option<_>| time.map(timestamp).transpose())
-    }
-}
-
-impl Column for u64 {
-    fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-        convert(row, index, |number: i64| number.try_into().map_err(|_| "a number below 0".to_owned()))
-    }
-}
-
-impl Column for u8 {
-    fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-        convert(row, index, |number: i16| number.try_into().map_err(|_| "a number outside of 0 to 255".to_owned()))
-    }
 }
 
 /// Reads a name as serde does.
@@ -85,30 +102,21 @@ fn named<'de, T: Deserialize<'de>>(name: &'de str) -> Result<T, String> {
     T::deserialize(name.into_deserializer()).map_err(|error: value::Error| error.to_string())
 }
 
-macro_rules! by_name {
-    ($($Type:ty),*) => {
-        $(impl Column for $Type {
-            fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-                convert(row, index, named)
+/// An array as text (Postgres manual, section 8.15.2): arrays of arrays must not be ragged, so those of many records go in like this.
+fn array<'i>(items: impl Iterator<Item = &'i str>) -> String {
+    let mut text = String::from("{");
+    for item in items {
+        text.push_str(if text.len() > 1 { ",\"" } else { "\"" });
+        for character in item.chars() {
+            if matches!(character, '"' | '\\') {
+                text.push('\\');
             }
-        })*
-    };
-}
-by_name!(UserRole, MembershipRole, TaskStatus);
-
-impl Column for Vec<TokenScope> {
-    fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-        convert(row, index, |names: Vec<String>| names.iter().map(|name| named(name)).collect())
+            text.push(character);
+        }
+        text.push('"');
     }
-}
-
-impl Column for Option<TokenHash> {
-    fn read(row: &PgRow, index: usize) -> sqlx::Result<Self> {
-        convert(row, index, |hex: Option<&str>| {
-            // The text is not repeated.
-            hex.map(TokenHash::from_hex).transpose().map_err(|_| "not a hash".to_owned())
-        })
-    }
+    text.push('}');
+    text
 }
 
 /// Writes the part of a [`Table`](crate::table::Table) that follows from its columns: `fixed` ones are written once, `given`
@@ -139,18 +147,28 @@ macro_rules! columns {
             ", created_at, updated_at, revision" $(, ", ", stringify!($body))?
         );
         const GIVEN: &'static str = concat!(
-            "given.id", $(", given.", stringify!($fixed),)* $(", given.", stringify!($given),)*
+            "given.id", $(", given.", stringify!($fixed), "::", $fixed_type,)* $(", given.", stringify!($given), "::", $given_type,)*
             ", given.created_at, given.updated_at, given.revision" $(, ", given.", stringify!($body))?
         );
-        const TYPES: &'static str = concat!(
-            "id uuid", $(", ", stringify!($fixed), " ", $fixed_type,)* $(", ", stringify!($given), " ", $given_type,)*
-            ", created_at timestamptz, updated_at timestamptz, revision bigint" $(, ", ", stringify!($body), " text")?
-        );
         const CHANGES: &'static str = concat!(
-            $(stringify!($given), " = given.", stringify!($given), ", ",)* $(stringify!($body), " = given.", stringify!($body), ", ",)?
+            $(stringify!($given), " = given.", stringify!($given), "::", $given_type, ", ",)* $(stringify!($body), " = given.", stringify!($body), ", ",)?
             "updated_at = given.updated_at, revision = kept.revision + 1",
         );
         const BODY: bool = !concat!("" $(, stringify!($body))?).is_empty();
+
+        fn bind(given: &[&Self], statement: &mut $crate::statement::Statement) {
+            statement.array(given.iter().map(|given| $crate::columns::Column::value(&given.id)));
+            $(statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.$fixed)));)*
+            $(statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.$given)));)*
+            statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.created_at)));
+            statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.updated_at)));
+            statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.revision)));
+            $(statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.$body)));)?
+        }
+
+        fn body_bytes(&self) -> usize {
+            0 $(+ self.$body.len())?
+        }
 
         fn decode(row: &sqlx::postgres::PgRow, first: usize) -> sqlx::Result<Self> {
             let mut columns = $crate::columns::Columns::new(row, first);

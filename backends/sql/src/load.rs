@@ -12,7 +12,7 @@ use crate::statement::Statement;
 use crate::table::{Table, decode};
 use crate::write::{self, Reason};
 
-/// A statement takes records until their JSON is past this many bytes: 8 MiB. More would only cost memory.
+/// A statement takes records until their bodies exceed this many bytes together: 8 MiB. More would only cost memory.
 const RUN_BYTES: usize = 8 << 20;
 
 /// Loads records, in order, in a transaction that the caller holds.
@@ -20,35 +20,19 @@ pub(crate) async fn load(connection: &mut PgConnection, records: &[Record]) -> R
     let mut loaded = Vec::with_capacity(records.len());
     while let Some(first) = records.get(loaded.len()) {
         let rest = &records[loaded.len()..];
-        loaded.extend(with_kind!(first.kind(), T => load_run(connection, &Run::<T>::first_of(rest)?).await?));
+        loaded.extend(with_kind!(first.kind(), T => load_run(connection, &first_run::<T>(rest)).await?));
     }
     Ok(loaded)
 }
 
-/// Records of one kind, none with the id of another, that lie next to each other.
-struct Run<'r, T> {
-    given: Vec<&'r T>,
-    /// All of them, as one array.
-    json: String,
-}
-
-impl<'r, T: Table> Run<'r, T> {
-    fn first_of(records: &'r [Record]) -> Result<Self> {
-        let mut ids = HashSet::new();
-        let mut run = Self { given: Vec::new(), json: String::from("[") };
-        for given in records.iter().map_while(entity::<T>) {
-            if run.json.len() > RUN_BYTES || !ids.insert(given.id()) {
-                break;
-            }
-            if run.json.len() > 1 {
-                run.json.push(',');
-            }
-            run.json.push_str(&write::as_json(given)?);
-            run.given.push(given);
-        }
-        run.json.push(']');
-        Ok(run)
-    }
+/// The first records, as far as they are of one kind, and none has the id of another.
+fn first_run<T: Table>(records: &[Record]) -> Vec<&T> {
+    let (mut ids, mut bytes) = (HashSet::new(), 0);
+    let fits = |given: &&T| {
+        bytes += given.body_bytes();
+        ids.insert(given.id()) && (ids.len() == 1 || bytes <= RUN_BYTES)
+    };
+    records.iter().map_while(entity::<T>).take_while(fits).collect()
 }
 
 /// The struct inside of a record, if it is of this kind.
@@ -56,12 +40,12 @@ fn entity<T: Table>(record: &Record) -> Option<&T> {
     with_entity!(record, entity => (entity as &dyn Any).downcast_ref())
 }
 
-async fn load_run<T: Table>(connection: &mut PgConnection, run: &Run<'_, T>) -> Result<Vec<Loaded>> {
+async fn load_run<T: Table>(connection: &mut PgConnection, run: &[&T]) -> Result<Vec<Loaded>> {
     prepare_insert::<T>(connection).await?;
-    let added: HashSet<Id> = write::insert::<T>(connection, Scope::System, &run.json).await?.into_iter().collect();
-    let left: Vec<&T> = run.given.iter().copied().filter(|given| !added.contains(&given.id())).collect();
+    let added: HashSet<Id> = write::insert(connection, Scope::System, run).await?.into_iter().collect();
+    let left: Vec<&T> = run.iter().copied().filter(|given| !added.contains(&given.id())).collect();
     let mut outcomes = if left.is_empty() { HashMap::new() } else { outcomes(connection, &left).await? };
-    Ok(run.given.iter().map(|given| outcomes.remove(&given.id()).unwrap_or(Loaded::Added)).collect())
+    Ok(run.iter().map(|given| outcomes.remove(&given.id()).unwrap_or(Loaded::Added)).collect())
 }
 
 /// What became of the records that were not added.

@@ -2,7 +2,7 @@
 //! came in from outside can become SQL. What must not come in: knowledge of any table.
 
 use mosaic_core::{Error, ErrorKind, FieldValue, Result, Scope, Timestamp};
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::{PgArguments, PgHasArrayType, PgRow};
 use sqlx::types::chrono::{DateTime, Utc};
 use sqlx::{Arguments as _, Encode, PgConnection, Postgres, QueryBuilder, Type};
 
@@ -36,6 +36,14 @@ impl Statement {
     pub(crate) fn bind<'v, T: Encode<'v, Postgres> + Type<Postgres>>(&mut self, value: T) -> &mut Self {
         self.0.push_bind(value);
         self
+    }
+
+    /// Adds an array of values, as a parameter.
+    pub(crate) fn array<'v, T: Encode<'v, Postgres> + Type<Postgres> + PgHasArrayType>(
+        &mut self,
+        values: impl Iterator<Item = T>,
+    ) -> &mut Self {
+        self.bind(values.collect::<Vec<_>>())
     }
 
     /// Adds the value of a field.

@@ -8,6 +8,8 @@
 use mosaic_core::{Entity, Error, Id, Record, Result};
 use sqlx::postgres::PgRow;
 
+use crate::statement::Statement;
+
 /// A kind's table.
 pub(crate) trait Table: Entity + Into<Record> {
     /// The table.
@@ -22,8 +24,6 @@ pub(crate) trait Table: Entity + Into<Record> {
     const NAMES: &'static str;
     /// Its columns, of `given`.
     const GIVEN: &'static str;
-    /// The columns of `given` with their types.
-    const TYPES: &'static str;
     /// What an update sets.
     const CHANGES: &'static str;
     /// Whether it has a body.
@@ -62,6 +62,12 @@ pub(crate) trait Table: Entity + Into<Record> {
     const COUNT: Option<fn(Holder) -> &'static str> = None;
     /// For what is assigned to users: takes back, at the time `$1`, what the user `$2` has in the team `$3`; in every one, when it is null.
     const TAKE_BACK: Option<&'static str> = None;
+
+    /// Adds an array for each of [`Self::NAMES`], as the arguments of `unnest`.
+    fn bind(given: &[&Self], statement: &mut Statement);
+
+    /// How long the body is, in bytes.
+    fn body_bytes(&self) -> usize;
 
     /// Reads a row whose columns begin at `first`.
     fn decode(row: &PgRow, first: usize) -> sqlx::Result<Self>;

@@ -1,11 +1,10 @@
-//! The statements that write, for one record or a thousand: records go in as one JSON document, which Postgres reads as a table
-//! named `given`. The conditions on writing are part of the statement; when it left a record out, the same conditions are
+//! The statements that write, for one record or a thousand: records go in as one array for each column, which Postgres reads as a
+//! table named `given`. The conditions on writing are part of the statement; when it left a record out, the same conditions are
 //! asked one by one for the reason. What must not come in: what a change means, and transactions.
 
 use std::iter;
 
 use mosaic_core::{Error, ErrorKind, Id, Result, Scope, refusal};
-use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 
@@ -27,10 +26,10 @@ pub(crate) enum Reason {
 
 /// Adds the records that may be added; answers their ids. Left out are those that break a rule, and those whose
 /// id or unique value is taken.
-pub(crate) async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, json: &str) -> Result<Vec<Id>> {
+pub(crate) async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, given: &[&T]) -> Result<Vec<Id>> {
     let mut statement = Statement::of(scope, "INSERT INTO ")?;
     statement.sql(T::NAME).sql(" (").sql(T::NAMES).sql(") SELECT ").sql(T::GIVEN);
-    from_given::<T>(&mut statement, json);
+    from_given(&mut statement, given);
     statement.sql(" WHERE true");
     for condition in when_made::<T>() {
         statement.sql(" AND ");
@@ -43,12 +42,11 @@ pub(crate) async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope
 
 /// Why each of these records was not added, in their order.
 pub(crate) async fn why_not_inserted<T: Table>(connection: &mut PgConnection, scope: Scope, given: &[&T]) -> Result<Vec<Reason>> {
-    let json = as_json(given)?;
     let mut statement = Statement::of(scope, "SELECT ")?;
     first_broken(&mut statement, when_made::<T>());
     statement.sql(", ");
     taken_by::<T>(&mut statement);
-    from_given::<T>(&mut statement, &json);
+    from_given(&mut statement, given);
     statement.sql(" ORDER BY given.ordinality");
     let rows = statement.rows(connection).await?;
     iter::zip(&rows, given).map(|(row, given)| reason(row, *given, scope)).collect()
@@ -64,10 +62,9 @@ fn reason<T: Table>(row: &PgRow, given: &T, scope: Scope) -> Result<Reason> {
 
 /// Replaces the record that is at the revision of `given`, if it may be; answers how it is now.
 pub(crate) async fn update<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Option<T>> {
-    let json = as_json(&[given])?;
     let mut statement = Statement::of(scope, "UPDATE ")?;
     statement.sql(T::NAME).sql(" AS kept SET ").sql(T::CHANGES);
-    from_given::<T>(&mut statement, &json);
+    from_given(&mut statement, &[given]);
     statement.sql(" WHERE kept.id = given.id AND kept.revision = given.revision AND ");
     may::<T>(&mut statement, &T::MAY_UPDATE);
     for condition in when_changed::<T>() {
@@ -82,14 +79,13 @@ pub(crate) async fn update<T: Table>(connection: &mut PgConnection, scope: Scope
 
 /// Why a record was not replaced.
 pub(crate) async fn why_not_updated<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Error> {
-    let json = as_json(&[given])?;
     let mut statement = Statement::of(scope, "SELECT ")?;
     standing::<T>(&mut statement, &T::MAY_UPDATE);
     statement.sql(", ");
     first_broken(&mut statement, when_changed::<T>());
     statement.sql(", ");
     taken_by::<T>(&mut statement);
-    from_given::<T>(&mut statement, &json);
+    from_given(&mut statement, &[given]);
     statement.sql(" JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = given.id");
     let Some(row) = statement.row(connection).await? else { return Ok(Error::not_found(T::KIND, given.id())) };
     if let Some(refusal) = refused::<T>(&row, given.id(), &T::MAY_UPDATE, Some(given.revision()))? {
@@ -231,13 +227,10 @@ pub(crate) fn in_between() -> Error {
     Error::new(ErrorKind::Unavailable, "another write got in the way").hint("try again")
 }
 
-/// Records as JSON. A token's comes with its hash.
-pub(crate) fn as_json<S: Serialize + ?Sized>(records: &S) -> Result<String> {
-    serde_json::to_string(records).map_err(|error| Error::new(ErrorKind::Internal, "a record has no JSON form").source(error))
-}
-
-fn from_given<T: Table>(statement: &mut Statement, json: &str) {
-    statement.sql(" FROM ROWS FROM (json_to_recordset(").bind(json).sql("::json) AS (").sql(T::TYPES).sql(")) WITH ORDINALITY AS given");
+fn from_given<T: Table>(statement: &mut Statement, given: &[&T]) {
+    statement.sql(" FROM unnest(");
+    T::bind(given, statement);
+    statement.sql(") WITH ORDINALITY AS given (").sql(T::NAMES).sql(", ordinality)");
 }
 
 fn column<'r, C: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, index: usize) -> Result<C> {

@@ -1,3 +1,5 @@
+//! Data directories: first starts, interrupted ones, foreign and damaged ones.
+
 use mosaic_core::SystemClock;
 use tempfile::TempDir;
 

@@ -48,7 +48,7 @@ impl Gateway {
         let stderr = File::create(place.path(&log)).expect("a log can be written");
         let stdout = stderr.try_clone().expect("a file can be shared");
         let child = place.command(&["serve"]).stdout(stdout).stderr(stderr).spawn().expect("the binary under test starts");
-        let leash = Leash::on(child.id());
+        let leash = Leash::on(child.id(), place);
         Self { place: place.clone(), child: child.into(), log, _leash: leash }
     }
 
@@ -156,14 +156,16 @@ impl Drop for Gateway {
     }
 }
 
-/// A shell that kills a gateway when this process is gone, however it went: by then the pipe that it reads has ended.
+/// A shell that kills a gateway, and removes its directory, when this process is gone, however it went: by then the pipe
+/// that it reads has ended. What is in a static, as the shared gateway is, is never dropped.
 struct Leash(Child);
 
 impl Leash {
-    fn on(pid: u32) -> Self {
-        let script = format!("cat; kill -9 {pid}");
-        let shell = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-        Self(shell.expect("there is a shell"))
+    fn on(pid: u32, place: &Place) -> Self {
+        let script = format!("cat; kill -9 {pid}; sleep 1; rm -rf '{}'", place.path("").display());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(shell.spawn().expect("there is a shell"))
     }
 }
 
