@@ -80,10 +80,10 @@ column!(u8 as i16, |number| i16::from(*number), |column: i16| column.try_into().
 column!(UserRole as &'v str, |role| role.as_str(), |column: &str| named(column));
 column!(MembershipRole as &'v str, |role| role.as_str(), |column: &str| named(column));
 column!(TaskStatus as &'v str, |status| status.as_str(), |column: &str| named(column));
-column!(Vec<String> as String, |items| array(items.iter().map(String::as_str)), |column: Vec<String>| Ok(column));
+column!(Vec<String> as String, |items| array_text(items.iter().map(String::as_str)), |column: Vec<String>| Ok(column));
 column!(
     Vec<TokenScope> as String,
-    |scopes| array(scopes.iter().map(|scope| scope.as_str())),
+    |scopes| array_text(scopes.iter().map(|scope| scope.as_str())),
     |column: Vec<String>| column.iter().map(|name| named(name)).collect()
 );
 // What is not a hash is not repeated.
@@ -103,7 +103,7 @@ fn named<'de, T: Deserialize<'de>>(name: &'de str) -> Result<T, String> {
 }
 
 /// An array as text (Postgres manual, section 8.15.2): arrays of arrays must not be ragged, so those of many records go in like this.
-fn array<'i>(items: impl Iterator<Item = &'i str>) -> String {
+fn array_text<'i>(items: impl Iterator<Item = &'i str>) -> String {
     let mut text = String::from("{");
     for item in items {
         text.push_str(if text.len() > 1 { ",\"" } else { "\"" });

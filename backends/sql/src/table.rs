@@ -1,5 +1,5 @@
 //! What a kind says of its table: its columns, who sees what, and the rules of writing, as conditions in SQL. Reading and writing
-//! are written once, for any table, in `read`, `list`, `change` and `load`. What must not come in: one kind's knowledge.
+//! are written once, for any table, in `read`, `write`, `change` and `load`. What must not come in: one kind's knowledge.
 //!
 //! Conditions speak of three things: `kept`, the stored row; `given`, the record that is to be written; and the scope, as
 //! [`Statement::of`](crate::statement::Statement::of) binds it (`$1` the user who asks, `$2` whether all accounts are open).
