@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mosaic_core::{Error, ErrorKind, Result, Retry};
-use mosaic_sql::connection::{Connections, Lease, Work};
+use mosaic_sql::connection::{Connections, Lease, SETTINGS, Work};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, PgConnection};
 use tokio::runtime::Handle;
@@ -37,8 +37,7 @@ pub(crate) async fn connect(sockets: &Path) -> sqlx::Result<PgConnection> {
         .ssl_mode(PgSslMode::Disable)
         .disable_statement_logging();
     let mut connection = options.connect().await?;
-    // Cleaning up rolls back without asking whether there is a transaction; that there was none is no news.
-    sqlx::raw_sql("SET client_min_messages = error").execute(&mut connection).await?;
+    sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
     Ok(connection)
 }
 

@@ -38,7 +38,7 @@ fn pages() -> Vec<(PathBuf, String)> {
 async fn the_checked_in_schema_is_the_one_of_the_code() {
     let printed = Place::new().run(&["config", "schema"]).await.exit(0).text();
     let kept = fs::read_to_string(root().join("docs/config.schema.json")).unwrap_or_default();
-    assert!(printed == kept, "out of date: cargo run -p mosaic-tests --bin mosaic -- config schema > docs/config.schema.json");
+    assert!(printed == kept, "out of date: cargo run -p mosaic-gateway --all-features -- config schema > docs/config.schema.json");
 }
 
 #[tokio::test]
