@@ -16,7 +16,7 @@ const ROUNDS: usize = 20;
 const WRITERS: u64 = 4;
 
 /// How long a writer waits after a failure.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What a note's body may be, as far as its only writer can tell: one value after an acknowledged write, more after
 /// one whose outcome is unknown. `None` is a note that is not there.

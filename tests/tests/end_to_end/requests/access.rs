@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::json;
 
 use super::text;
-use crate::harness::{Gateway, PATIENCE, eventually, shared};
+use crate::harness::{Gateway, PATIENCE, Place, eventually, shared};
 
 #[tokio::test]
 async fn without_a_valid_token_there_is_nothing() {
@@ -160,4 +160,28 @@ async fn a_token_remembers_its_last_use_and_hides_its_secret() {
     assert_eq!(used["revision"], 1, "noting a use is no change");
     assert!(!gateway.log().contains(&secret), "no secret in the log");
     assert!(!gateway.log().contains(gateway.admin().token()), "no secret in the log");
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_however_much_is() {
+    let place = Place::new().with_env("MOSAIC_LOG__FILTER", "trace").with_env("MOSAIC_LOG__FORMAT", "json");
+    let gateway = Gateway::start_in(&place).await;
+    let admin = gateway.admin();
+    let ann = gateway.person("ann").await.client;
+    ann.get("/api/v1/tasks").await.expect(200);
+    let wrong = gateway.anonymous().with_token("mosaic_guess");
+    wrong.get("/api/v1/tasks").await.problem(401, "unauthorized");
+    admin.post("/api/v1/tokens", &json!({ "name": "bad", "scopes": ["read"], "hash": "5ec2e7".repeat(8) })).await.problem(422, "invalid");
+    let export = admin.get("/api/v1/export?tokens=true").await.expect(200).text();
+    let hashes: Vec<String> = export
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["hash"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(hashes.len(), 2, "{export}");
+
+    let log = gateway.log();
+    assert!(log.lines().count() > 10 && log.lines().all(|line| line.starts_with('{')), "{log}");
+    for secret in [admin.token(), ann.token(), wrong.token(), "5ec2e7"].into_iter().chain(hashes.iter().map(String::as_str)) {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
 }
