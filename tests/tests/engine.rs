@@ -456,6 +456,7 @@ async fn an_engine_dies_with_its_parent() {
         let mut holder = tokio::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "hold_an_engine", "--ignored", "--nocapture"])
             .env("MOSAIC_TEST_HOLD", &dir)
+            .stdout(std::process::Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
