@@ -2,7 +2,7 @@
 //! a file here; a tier's section is passed on to its backend, which alone knows it. What must not come in: acting on any of it.
 //!
 //! Sources, later ones winning: the defaults; the file (`--config`, else `$MOSAIC_CONFIG`, else `mosaic.config.json` in the
-//! working directory, else none); the environment (see [`environment`]). Relative paths in either start from the file's
+//! working directory, else none); the environment (see `environment`). Relative paths in either start from the file's
 //! directory, or from the working directory without a file. An empty variable counts as not set.
 
 mod environment;

@@ -1,5 +1,5 @@
-//! The HTTP API: uniform over kinds, so that a new kind needs nothing here. [`app`] holds what requests share, [`front`] is
-//! what each passes through, [`sign_in`] the door to `/api/v1`. What must not come in: how anything is stored, and who
+//! The HTTP API: uniform over kinds, so that a new kind needs nothing here. `app` holds what requests share, `front` is
+//! what each passes through, `sign_in` the door to `/api/v1`. What must not come in: how anything is stored, and who
 //! may see it.
 
 mod app;
