@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -35,7 +34,6 @@ pub(super) async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
 pub(super) struct Progress {
     bar: ProgressBar,
     begun: Arc<OnceLock<Instant>>,
-    shown: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -49,21 +47,19 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, begun: Arc::default(), shown: Arc::default() }
+        Self { bar, begun: Arc::default() }
     }
 
-    /// So many bytes more are done.
+    /// So many bytes more are done. To be called in a runtime.
     pub(super) fn advance(&self, bytes: usize) {
-        let begun = self.begun.get_or_init(|| {
+        self.begun.get_or_init(|| {
             // What went before does not count for the time that is left.
             self.bar.reset();
+            // Shown when the time has come, even if nothing moves then: that is when somebody looks.
+            tokio::spawn(show_later(self.bar.clone()));
             Instant::now()
         });
         self.bar.inc(bytes as u64);
-        if begun.elapsed() > PATIENCE && !self.shown.swap(true, Ordering::Relaxed) {
-            // Nothing is drawn where there is no terminal.
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
     }
 
     /// So many records are done.
@@ -79,5 +75,14 @@ impl Progress {
     /// How long the work has taken so far.
     pub(super) fn elapsed(&self) -> Duration {
         self.begun.get().map_or(Duration::ZERO, Instant::elapsed)
+    }
+}
+
+async fn show_later(bar: ProgressBar) {
+    tokio::time::sleep(PATIENCE).await;
+    if !bar.is_finished() {
+        // Nothing is drawn where there is no terminal.
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        bar.enable_steady_tick(TURN);
     }
 }

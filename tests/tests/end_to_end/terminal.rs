@@ -2,10 +2,10 @@
 
 use std::process::Stdio;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use crate::harness::{Client, DataSet, PATIENCE, Place, Signal, children, engine_of, signal};
+use crate::harness::{Client, DataSet, Gateway, PATIENCE, Place, Signal, children, engine_of, signal};
 
 /// Runs a command of the binary under test on a terminal of its own.
 fn on_a_terminal(place: &Place, arguments: &[&str]) -> Child {
@@ -25,8 +25,10 @@ async fn shown(child: &mut Child, enough: impl Fn(&str) -> bool) -> String {
     let mut text = Vec::new();
     let reading =
         async { while !enough(&String::from_utf8_lossy(&text)) && output.read_buf(&mut text).await.expect("a pipe can be read") > 0 {} };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("the terminal goes silent"));
-    String::from_utf8_lossy(&text).into_owned()
+    let enough = tokio::time::timeout(PATIENCE, reading).await;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(enough.is_ok(), "the terminal goes silent behind {text}");
+    text
 }
 
 #[tokio::test]
@@ -50,15 +52,45 @@ async fn the_first_admins_token_is_shown_once() {
     assert_eq!(script.wait().await.unwrap().code(), Some(0));
 }
 
+/// The work takes as long as the test wants: the engine stands still until the bar is there.
 #[tokio::test]
 async fn long_work_shows_its_progress() {
+    let gateway = Gateway::start().await;
+    let place = gateway.place.clone().with_env("MOSAIC_TOKEN", String::from_utf8(gateway.place.read("mosaic-admin.token")).unwrap().trim());
+    place.write("data.jsonl", DataSet::new(8).lines());
+
+    // From now on the gateway knows the token without asking its engine.
+    gateway.admin().get("/api/v1/users").await.expect(200);
+    let engine = gateway.engine().await;
+    signal(engine, Signal::STOP);
+    let mut script = on_a_terminal(&place, &["import", "data.jsonl", "--url", &gateway.url()]);
+    let bar = shown(&mut script, |text| text.contains('%')).await;
+    assert!(bar.contains(" of ") && bar.contains("left"), "no progress in {bar}");
+
+    signal(engine, Signal::CONT);
+    let rest = shown(&mut script, |_| false).await;
+    assert_eq!(script.wait().await.unwrap().code(), Some(0), "{rest}");
+    assert!(rest.contains("KIND") && rest.contains("note"), "no table in {rest}");
+}
+
+/// The same without a gateway, from a pipe: how much there is to do is not known, and what is done is counted.
+#[tokio::test]
+async fn a_pipe_shows_what_came_out_of_it() {
     let place = Place::new();
-    let mut data = DataSet::new(8);
-    data.add_notes(20_000);
-    place.write("data.jsonl", data.lines());
-    let mut script = on_a_terminal(&place, &["import", "data.jsonl"]);
-    let text = shown(&mut script, |_| false).await;
-    assert_eq!(script.wait().await.unwrap().code(), Some(0), "{text}");
-    assert!(text.contains('%') && text.contains("records"), "no progress in {text}");
-    assert!(text.contains("KIND") && text.contains("note"), "no table in {text}");
+    let pipe = place.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().await.unwrap().success());
+    let data = DataSet::new(8).lines();
+
+    let mut script = on_a_terminal(&place, &["import", "pipe"]);
+    // Opening it waits for the reader.
+    let mut writer = tokio::fs::OpenOptions::new().write(true).open(&pipe).await.unwrap();
+    writer.write_all(data.as_bytes()).await.unwrap();
+    writer.flush().await.unwrap();
+    let bar = shown(&mut script, |text| text.contains("iB  ")).await;
+    assert!(!bar.contains('%'), "a share of what is not known in {bar}");
+
+    drop(writer);
+    let rest = shown(&mut script, |_| false).await;
+    assert_eq!(script.wait().await.unwrap().code(), Some(0), "{rest}");
+    assert!(rest.contains("KIND") && rest.contains("note"), "no table in {rest}");
 }
