@@ -18,10 +18,12 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::directory::{self, Layout};
+use crate::open::blocking;
 use crate::sockets::PORT;
 
-/// How long a caller waits for the connection: for those before it, or for an engine that is being replaced. So does the end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How much longer than one statement's deadline a caller waits for the connection: so those behind a statement that hangs
+/// outlast it, and the engine's replacement. So does the end.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The deadline of [`Work::Bulk`].
 const BULK: Duration = Duration::from_secs(120);
 /// The deadline of [`Work::Maintenance`].
@@ -132,13 +134,14 @@ impl Pool {
         }
     }
 
-    /// Resolves when the work under way has passed its deadline, with what that means.
-    pub(crate) async fn overdue(&self) -> Ending {
+    /// Resolves when the work under way in this life has passed its deadline, with what that means.
+    pub(crate) async fn overdue(&self, life: &Life) -> Ending {
         loop {
             let due = {
                 let mut watch = lock(&self.watch);
-                watch.looks_at = watch.due.map(|due| due.at);
-                watch.due
+                let due = watch.due.filter(|due| due.life == life.number);
+                watch.looks_at = due.map(|due| due.at);
+                due
             };
             match due {
                 Some(due) if due.at <= Instant::now() => return due.ending,
@@ -170,8 +173,17 @@ impl Pool {
     /// Resolves when closing was asked for and the connection is back, with the connection; without it when it does not come back in time.
     pub(crate) async fn closed(&self) -> Option<PgConnection> {
         self.closing().await;
-        let live = tokio::time::timeout(PATIENCE, self.take()).await.ok()?;
+        let live = tokio::time::timeout(self.patience(), self.take()).await.ok()?;
         live.ok().map(|live| live.connection)
+    }
+
+    fn patience(&self) -> Duration {
+        self.request_limit + PATIENCE
+    }
+
+    /// Resolves when nothing will ever be lent again.
+    pub(crate) async fn ended(&self) {
+        let _ = self.ended.subscribe().wait_for(|&ended| ended).await;
     }
 
     /// Says that nothing will ever be lent again.
@@ -194,16 +206,18 @@ impl Pool {
         if *self.closing.borrow() {
             return Err(closed());
         }
-        match tokio::time::timeout(PATIENCE, self.take()).await {
-            Ok(live) => Ok(EngineLease { live: Some(self.watched(live?, work)), pool: Arc::clone(self) }),
-            Err(_) => Err(directory::lack_of_space(&self.layout)
-                .unwrap_or_else(|| {
-                    Error::new(ErrorKind::Unavailable, "the embedded engine is busy, or being replaced")
-                        .with("waited_seconds", PATIENCE.as_secs())
-                        .hint("try again in a moment")
-                })
-                .retry(Retry::Safe)),
+        let patience = self.patience();
+        if let Ok(live) = tokio::time::timeout(patience, self.take()).await {
+            return Ok(EngineLease { live: Some(self.watched(live?, work)), pool: Arc::clone(self) });
         }
+        let layout = self.layout.clone();
+        let lack = blocking(move || Ok(directory::lack_of_space(&layout))).await?;
+        let busy = || {
+            Error::new(ErrorKind::Unavailable, "the embedded engine is busy, or being replaced")
+                .with("waited_seconds", patience.as_secs())
+                .hint("try again in a moment")
+        };
+        Err(lack.unwrap_or_else(busy).retry(Retry::Safe))
     }
 
     async fn take(&self) -> Result<Live> {
@@ -240,14 +254,16 @@ impl Pool {
                 watch.due = None;
             }
         }
-        if live.life.ended.get().is_none() {
-            self.put_home(live);
-        }
+        self.put_home(live);
     }
 
     fn put_home(&self, live: Live) {
-        *lock(&self.home) = Some(live);
-        self.free.add_permits(1);
+        let mut home = lock(&self.home);
+        // Looked at under the lock: an engine that is lost at this moment takes its connection from here, or it never comes here.
+        if live.life.ended.get().is_none() {
+            *home = Some(live);
+            self.free.add_permits(1);
+        }
     }
 
     /// Finishes what was left under way, under the deadline that it began with, and takes the connection back.
@@ -344,7 +360,7 @@ impl Connections for EngineConnections {
 
     async fn close(&self) -> Result<()> {
         self.0.close();
-        let _ = self.0.ended.subscribe().wait_for(|&ended| ended).await;
+        self.0.ended().await;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What doctor and startup look at: the directory, as it lies there. Nothing is started, locked or changed.
+//! What doctor and startup look at: the directory, as it lies there. Nothing is started, taken or changed.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use mosaic_core::{Check, Error, ErrorKind, Options, Result, Status};
 use crate::config::Config;
 use crate::directory::{self, Found, Layout};
 use crate::open::blocking;
-use crate::owner::Ownership;
+use crate::owner::{Owner, Ownership};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -21,9 +21,10 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
         Err(error) => return vec![check("local.config", "config", "local", Instant::now(), refused(&error))],
     };
     let layout = Layout::new(config.data_dir);
+    let asking = Owner::this_process(&options);
     let (directory, owner, space, writable) = tokio::join!(
         look("local.directory", layout.clone(), |layout| directory::examine(layout).map(describe)),
-        look("local.owner", layout.clone(), |layout| Ok(describe_owner(Ownership::of(layout.root())))),
+        look("local.owner", layout.clone(), move |layout| describe_owner(Ownership::of(layout.root()), layout, &asking)),
         look("local.space", layout.clone(), describe_space),
         look("local.writable", layout, |layout| directory::check_writable(layout).map(|()| (
             Status::Green,
@@ -34,7 +35,7 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
     vec![directory, owner, space, writable]
 }
 
-async fn look(id: &'static str, layout: Layout, work: fn(&Layout) -> Result<Finding>) -> Check {
+async fn look(id: &'static str, layout: Layout, work: impl FnOnce(&Layout) -> Result<Finding> + Send + 'static) -> Check {
     let begun = Instant::now();
     let target = layout.root().display().to_string();
     let finding = match tokio::time::timeout(DEADLINE, blocking(move || work(&layout))).await {
@@ -71,16 +72,18 @@ fn describe(found: Found) -> Finding {
     (Status::Green, message.to_owned(), None)
 }
 
-fn describe_owner(ownership: Ownership) -> Finding {
+/// Being in use is well, but not for a gateway that wants to start.
+fn describe_owner(ownership: Ownership, layout: &Layout, asking: &Owner) -> Result<Finding> {
     let message = match ownership {
         Ownership::Free => "not in use".to_owned(),
+        Ownership::Held(owner) if asking.command == "serve" => return Err(Owner::refusal(owner, layout, asking)),
         Ownership::Held(Some(owner)) => match owner.url {
             Some(url) => format!("in use by `mosaic {}`, pid {}, at {url}", owner.command, owner.pid),
             None => format!("in use by `mosaic {}`, pid {}", owner.command, owner.pid),
         },
         Ownership::Held(None) => "in use".to_owned(),
     };
-    (Status::Green, message, None)
+    Ok((Status::Green, message, None))
 }
 
 fn describe_space(layout: &Layout) -> Result<Finding> {

@@ -15,7 +15,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use mosaic_core::{Clock, Error, ErrorKind, Result, Timestamp};
+use mosaic_core::{Clock, Error, ErrorKind, Result, Retry, Timestamp};
 use rustix::fs::Access;
 use serde::{Deserialize, Serialize};
 
@@ -378,9 +378,16 @@ pub(crate) fn failure(done: &'static str, path: &Path, error: io::Error) -> Erro
             "run mosaic as the user who owns the directory, or set MOSAIC_LOCAL__DATA_DIR to one of your own",
         ),
         io::ErrorKind::NotADirectory => (ErrorKind::Config, "a part of the path is not a directory", ANOTHER_DIRECTORY),
+        io::ErrorKind::AlreadyExists => (ErrorKind::Config, "a link in the path leads nowhere", ANOTHER_DIRECTORY),
+        io::ErrorKind::InvalidFilename => (ErrorKind::Config, "the path is too long", ANOTHER_DIRECTORY),
         _ => (ErrorKind::Unavailable, "the file system refuses", "look at the disk and its mount: dmesg, df, mount"),
     };
-    Error::new(kind, format!("the data directory cannot be {done}: {reason}")).with("path", path.display()).hint(hint).source(error)
+    // A disk does not come up as a server does: trying again at once is of no use.
+    Error::new(kind, format!("the data directory cannot be {done}: {reason}"))
+        .with("path", path.display())
+        .hint(hint)
+        .retry(Retry::Never)
+        .source(error)
 }
 
 #[cfg(test)]

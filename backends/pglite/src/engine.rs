@@ -20,7 +20,7 @@ use crate::sockets::PORT;
 pub(crate) const HELPER: &str = "helper:pglite";
 
 /// How long an orderly end may take; after it, the process ends all the same. What was acknowledged is in the write-ahead log.
-pub(crate) const CLOSING: Duration = Duration::from_secs(5);
+pub(crate) const CLOSING: Duration = Duration::from_secs(10);
 
 /// Settings of the engine. `fsync` and `synchronous_commit` stay on, which is their default: without them, a crash loses data.
 const SETTINGS: [(&str, &str); 3] = [

@@ -41,9 +41,12 @@ const VACUUMS: &str = "\
 /// Keeps the database in shape until the pool is closed.
 pub(crate) async fn run(pool: Arc<Pool>) -> Result<()> {
     tokio::select! {
-        () = pool.closing() => Ok(()),
+        () = pool.closing() => {}
         never = work(&pool) => match never {},
     }
+    // Not before the supervisor: whoever waits for the first service to end is to learn why it did.
+    pool.ended().await;
+    Ok(())
 }
 
 async fn work(pool: &Arc<Pool>) -> Infallible {
@@ -61,28 +64,30 @@ async fn work(pool: &Arc<Pool>) -> Infallible {
 }
 
 async fn checkpoint(pool: &Arc<Pool>) -> Result<()> {
-    let bytes: i64 = on_lease(pool, async |connection| sqlx::query_scalar(LOG_BYTES).fetch_one(connection).await).await?;
+    let bytes: i64 = on_lease(pool, Work::Request, async |connection| sqlx::query_scalar(LOG_BYTES).fetch_one(connection).await).await?;
     if bytes > LITTLE_LOG {
         let begun = Instant::now();
-        on_lease(pool, async |connection| sqlx::raw_sql("CHECKPOINT").execute(connection).await).await?;
+        on_lease(pool, Work::Bulk, async |connection| sqlx::raw_sql("CHECKPOINT").execute(connection).await).await?;
         tracing::debug!(log_bytes = bytes, elapsed_ms = begun.elapsed().as_millis(), "a checkpoint was made");
     }
     Ok(())
 }
 
 async fn vacuum_tables(pool: &Arc<Pool>) -> Result<()> {
-    let statements: Vec<String> = on_lease(pool, async |connection| sqlx::query_scalar(VACUUMS).fetch_all(connection).await).await?;
+    let look = async |connection: &mut PgConnection| sqlx::query_scalar(VACUUMS).fetch_all(connection).await;
+    let statements: Vec<String> = on_lease(pool, Work::Request, look).await?;
     for statement in statements {
         let begun = Instant::now();
-        on_lease(pool, async |connection| sqlx::raw_sql(AssertSqlSafe(statement.as_str())).execute(connection).await).await?;
+        let vacuum = async |connection: &mut PgConnection| sqlx::raw_sql(AssertSqlSafe(statement.as_str())).execute(connection).await;
+        on_lease(pool, Work::Maintenance, vacuum).await?;
         tracing::debug!(statement, elapsed_ms = begun.elapsed().as_millis(), "a table was vacuumed");
     }
     Ok(())
 }
 
-async fn on_lease<T>(pool: &Arc<Pool>, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
-    let mut lease = Box::new(pool.lend(Work::Maintenance).await?);
-    match work(lease.connection()).await {
+async fn on_lease<T>(pool: &Arc<Pool>, work: Work, statement: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
+    let mut lease = Box::new(pool.lend(work).await?);
+    match statement(lease.connection()).await {
         Ok(done) => {
             lease.settled();
             Ok(done)

@@ -55,7 +55,12 @@ impl Engine {
 /// Opens tier local.
 pub(crate) async fn open(options: Options) -> Result<Backend> {
     let engine = Engine::open(&options).await?;
-    let storage = SqlStorage::open(engine.connections).await?;
+    let opened = SqlStorage::open(Arc::clone(&engine.connections)).await;
+    if opened.is_err() {
+        // In good order: whoever tries again finds the directory free, and nothing is left behind.
+        let _ = engine.connections.close().await;
+    }
+    let storage = opened?;
     Ok(Backend { storage: Arc::new(storage), cache: Arc::new(MemoryCache::new(options.clock)), vectors: None, services: engine.services })
 }
 

@@ -16,10 +16,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::engine::{Arguments, CLOSING, Report};
+use crate::open::blocking;
 use crate::sockets::SocketDir;
 
-/// How long an engine may take to start. It recovers from a crash in that time, which takes a second or two for a full write-ahead log.
-const STARTING: Duration = Duration::from_secs(60);
 /// How long the system may take to clear a killed process away.
 const REAPING: Duration = Duration::from_secs(5);
 /// How many of the engine's last lines are kept, to explain its end.
@@ -32,8 +31,10 @@ const LINE: usize = 500;
 pub(crate) enum StartError {
     /// Its program cannot be run: trying again does not help.
     Program(Error),
-    /// There is no place for its socket, or for a new database, at the moment.
-    Place(Error),
+    /// It lacks something at the moment: a place for its socket or its database, memory, file descriptors.
+    Lack(Error),
+    /// It was not ready in this time.
+    Slow(Duration),
     /// It ran and gave up, for this reason in its own words.
     Engine(String),
 }
@@ -76,6 +77,21 @@ impl Program {
         let mut command = Command::from(command);
         command.kill_on_drop(true);
         command
+    }
+
+    /// Why no process came of it. A machine that is short of something may have it a moment later.
+    fn not_spawned(&self, error: io::Error) -> StartError {
+        const NOT_EXECUTABLE: i32 = rustix::io::Errno::NOEXEC.raw_os_error();
+        let message = "the engine's program cannot be started";
+        let for_good = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
+        if for_good || error.raw_os_error() == Some(NOT_EXECUTABLE) {
+            return StartError::Program(self.unusable(message).source(error));
+        }
+        StartError::Lack(
+            Error::new(ErrorKind::Unavailable, format!("{message}: {error}"))
+                .hint("look what the machine is short of: free, ulimit -a, dmesg")
+                .source(error),
+        )
     }
 
     fn unusable(&self, message: &'static str) -> Error {
@@ -140,15 +156,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts an engine on `database` and waits until it is ready. When this is dropped, the engine is killed.
-    pub(crate) async fn start(program: &Program, database: &Path) -> Result<Self, StartError> {
-        let sockets = SocketDir::make().map_err(StartError::Place)?;
+    /// Starts an engine on `database` and waits until it is ready, for as long as `patience`. When this is dropped, the engine is killed.
+    pub(crate) async fn start(program: &Program, database: &Path, patience: Duration) -> Result<Self, StartError> {
+        let sockets = blocking(SocketDir::make).await.map_err(StartError::Lack)?;
         let arguments = Arguments { parent: std::process::id(), database: database.to_owned(), sockets: sockets.path().to_owned() };
-        let mut child = program
-            .spawner
-            .spawn(program.command(&arguments))
-            .await
-            .map_err(|error| StartError::Program(program.unusable("the engine's program cannot be started").source(error)))?;
+        let mut child = program.spawner.spawn(program.command(&arguments)).await.map_err(|error| program.not_spawned(error))?;
         let last_words = LastWords::default();
         let stderr = child.stderr.take().map(|stderr| tokio::spawn(last_words.clone().collect(stderr)));
         let stdout = child.stdout.take();
@@ -156,7 +168,7 @@ impl Process {
         let Some(stdout) = stdout else {
             return Err(StartError::Engine("it has no output".to_owned()));
         };
-        match tokio::time::timeout(STARTING, process.wait_until_ready(program, stdout)).await {
+        match tokio::time::timeout(patience, process.wait_until_ready(program, stdout)).await {
             Ok(Ok(())) => Ok(process),
             Ok(Err(failure)) => {
                 process.kill().await;
@@ -164,7 +176,7 @@ impl Process {
             }
             Err(_) => {
                 process.kill().await;
-                Err(StartError::Engine(format!("it was not ready within {} s", STARTING.as_secs())))
+                Err(StartError::Slow(patience))
             }
         }
     }
@@ -185,7 +197,9 @@ impl Process {
             }
         }
         let end = self.exited().await;
-        if known {
+        // A program that is not ours ends by itself; what the system kills may be anything.
+        let killed = self.child.try_wait().is_ok_and(|status| status.is_some_and(|status| status.code().is_none()));
+        if known || killed {
             Err(StartError::Engine(end))
         } else {
             Err(StartError::Program(program.unusable("the engine's program is not a mosaic executable")))

@@ -1,10 +1,10 @@
 //! Keeps an engine running: starts it, watches it and its work, replaces it when it dies or hangs, and closes it at the
-//! end. It gives up only when no engine has started for a minute; the gateway ends then.
+//! end. It gives up only when no replacement has started for a minute; the gateway ends then.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_core::{Error, ErrorKind, Result};
+use mosaic_core::{Error, ErrorKind, Result, Retry};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
 
@@ -13,17 +13,26 @@ use crate::directory::{self, DataDir};
 use crate::open::blocking;
 use crate::process::{Process, Program, StartError};
 
-/// How long a first engine is tried. The engine of a killed gateway needs a moment to let go of the database.
-const FIRST_TRIES: Duration = Duration::from_secs(3);
-/// How often it is tried at least, however long each try takes on a busy machine.
-const FEWEST_TRIES: u32 = 3;
-/// How long a replacement is tried before the gateway gives up.
-const TRIES: Duration = Duration::from_secs(60);
+/// How patiently engines are started.
+struct Patience {
+    /// How long it is tried, again and again.
+    tries: Duration,
+    /// How often it is tried at least, however long each try takes.
+    fewest: u32,
+    /// How long one try may take to be ready, and then to answer a first statement.
+    each: Duration,
+}
+
+/// A first engine. That of a killed gateway needs a moment to let go of the database; a busy machine is given time.
+const FIRST: Patience = Patience { tries: Duration::from_secs(3), fewest: 3, each: Duration::from_secs(60) };
+/// A replacement, which requests wait for: one that hangs as well is given up early. To recover takes
+/// a second or two for a full write-ahead log.
+const REPLACEMENT: Patience = Patience { tries: Duration::from_secs(60), fewest: 1, each: Duration::from_secs(15) };
 /// The pause between two tries, which doubles each time, up to a bound.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long the engine may take to answer a first statement, behind its recovery.
-const CONNECTING: Duration = Duration::from_secs(60);
+/// What the engine says when another holds its database.
+const HELD: &str = "database root is already in use";
 /// How long taking leave of the engine may take.
 const LEAVING: Duration = Duration::from_secs(2);
 
@@ -57,10 +66,10 @@ impl Supervisor {
         (self.directory, wanted) = in_directory(self.directory, DataDir::wants_database).await?;
         if wanted {
             tracing::info!(dir = %self.directory.layout().root().display(), "a new database is being made");
-            self.try_for(FIRST_TRIES, || self.make_database()).await?;
+            self.try_with(&FIRST, || self.make_database()).await?;
             (self.directory, ()) = in_directory(self.directory, DataDir::adopt_database).await?;
         }
-        let running = self.try_for(FIRST_TRIES, || self.start_engine()).await?;
+        let running = self.try_with(&FIRST, || self.start_engine(FIRST.each)).await?;
         tracing::info!(elapsed_ms = begun.elapsed().as_millis(), "the embedded engine is ready");
         let end = EndOnDrop(Arc::clone(&self.pool));
         Ok(tokio::spawn(async move {
@@ -81,7 +90,7 @@ impl Supervisor {
                     tracing::warn!("the connection to the embedded engine broke; the engine is replaced");
                     Ending::Lost
                 }
-                overdue = self.pool.overdue() => {
+                overdue = self.pool.overdue(&running.life) => {
                     tracing::warn!(?overdue, "a statement ran past its deadline; the embedded engine is replaced");
                     overdue
                 }
@@ -93,7 +102,7 @@ impl Supervisor {
             self.pool.lose(&running.life, ending);
             running.process.kill().await;
             let replaced = tokio::select! {
-                replaced = self.try_for(TRIES, || self.start_engine()) => replaced,
+                replaced = self.try_with(&REPLACEMENT, || self.start_engine(REPLACEMENT.each)) => replaced,
                 () = self.pool.closing() => return Ok(()),
             };
             running = replaced.inspect_err(|error| tracing::error!(?error, "the embedded engine cannot be replaced"))?;
@@ -102,7 +111,7 @@ impl Supervisor {
     }
 
     /// Tries until it works, for a while, with growing pauses.
-    async fn try_for<T, F: Future<Output = Result<T, StartError>>>(&self, patience: Duration, attempt: impl Fn() -> F) -> Result<T> {
+    async fn try_with<T, F: Future<Output = Result<T, StartError>>>(&self, patience: &Patience, attempt: impl Fn() -> F) -> Result<T> {
         let begun = Instant::now();
         let (mut tries, mut pause) = (0, PAUSE);
         loop {
@@ -110,7 +119,9 @@ impl Supervisor {
             match attempt().await {
                 Ok(done) => return Ok(done),
                 Err(StartError::Program(error)) => return Err(error),
-                Err(failure) if tries >= FEWEST_TRIES && begun.elapsed() + pause >= patience => return Err(self.explain(failure)),
+                Err(failure) if tries >= patience.fewest && begun.elapsed() + pause >= patience.tries => {
+                    return Err(self.explain(failure));
+                }
                 Err(failure) => tracing::debug!(?failure, "the embedded engine did not start; trying again"),
             }
             tokio::time::sleep(pause).await;
@@ -121,13 +132,13 @@ impl Supervisor {
     async fn make_database(&self) -> Result<(), StartError> {
         let layout = self.directory.layout().clone();
         let database = layout.engine_in_the_making();
-        blocking(move || layout.clear_the_making()).await.map_err(StartError::Place)?;
-        Process::start(&self.program, &database).await?.stop().await.map_err(StartError::Engine)
+        blocking(move || layout.clear_the_making()).await.map_err(StartError::Lack)?;
+        Process::start(&self.program, &database, FIRST.each).await?.stop().await.map_err(StartError::Engine)
     }
 
-    async fn start_engine(&self) -> Result<Running, StartError> {
-        let process = Process::start(&self.program, &self.directory.layout().engine()).await?;
-        match tokio::time::timeout(CONNECTING, connections::connect(process.sockets())).await {
+    async fn start_engine(&self, patience: Duration) -> Result<Running, StartError> {
+        let process = Process::start(&self.program, &self.directory.layout().engine(), patience).await?;
+        match tokio::time::timeout(patience, connections::connect(process.sockets())).await {
             Ok(Ok(connection)) => Ok(Running { process, life: self.pool.bring(connection) }),
             Ok(Err(error)) => {
                 process.kill().await;
@@ -135,7 +146,7 @@ impl Supervisor {
             }
             Err(_) => {
                 process.kill().await;
-                Err(StartError::Engine(format!("it did not answer within {} s", CONNECTING.as_secs())))
+                Err(StartError::Slow(patience))
             }
         }
     }
@@ -144,7 +155,19 @@ impl Supervisor {
     fn explain(&self, failure: StartError) -> Error {
         let layout = self.directory.layout();
         match failure {
-            StartError::Program(error) | StartError::Place(error) => error,
+            StartError::Program(error) | StartError::Lack(error) => error,
+            StartError::Slow(patience) => Error::new(ErrorKind::Unavailable, "the embedded engine does not get ready")
+                .with("dir", layout.root().display())
+                .with("waited_seconds", patience.as_secs())
+                .hint("look what keeps the machine's disk or processor busy: top, iostat, dmesg")
+                .retry(Retry::Never),
+            StartError::Engine(reason) if reason.contains(HELD) => {
+                Error::new(ErrorKind::InUse, "another engine still works on this data directory")
+                    .with("dir", layout.root().display())
+                    .hint("wait until it has ended, or end it: pkill mosaic-engine")
+                    .retry(Retry::Never)
+                    .source(reason)
+            }
             StartError::Engine(reason) => directory::lack_of_space(layout)
                 .unwrap_or_else(|| {
                     Error::new(ErrorKind::Corrupt, "the embedded engine does not start on this data directory")
