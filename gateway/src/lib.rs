@@ -22,6 +22,7 @@ pub mod records;
 pub mod schema;
 pub mod secret;
 pub mod serve;
+mod services;
 pub mod telemetry;
 pub mod transfer;
 

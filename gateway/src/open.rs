@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_core::{Backend, Error, ErrorKind, Options, Result, Retry, SystemClock, registry};
+use mosaic_core::{Backend, Error, ErrorKind, Options, Result, Retry, Status, SystemClock, registry};
 use tokio::time::{Instant, sleep};
 
 use crate::config::Config;
@@ -38,6 +38,18 @@ pub async fn backend(config: &Config, command: &'static str, url: Option<String>
 /// What the config says to a backend, to open or to examine it.
 pub fn options(config: &Config, command: &'static str, url: Option<String>) -> Options {
     Options { section: config.section(), base_dir: config.base_dir.clone(), command, url, clock: Arc::new(SystemClock) }
+}
+
+/// What stands in the way of opening the backend for a command, as far as it shows without opening anything.
+pub(crate) async fn obstacle(config: &Config, command: &'static str) -> Option<Error> {
+    let entry = registry::backend(&config.tier).ok()?;
+    let checks = (entry.diagnose)(options(config, command, None)).await;
+    let found = checks.into_iter().find(|check| check.status == Status::Red)?;
+    let error = Error::new(ErrorKind::Config, found.message);
+    Some(match found.remediation {
+        Some(remediation) => error.hint(remediation),
+        None => error,
+    })
 }
 
 fn coming_up(error: &Error) -> bool {

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mosaic_core::{Error, ErrorKind, Result, Storage};
-use tokio::task::JoinSet;
 
 use super::interrupt::interruptible;
 use super::progress::waiting;
 use crate::config::Config;
 use crate::open;
+use crate::services::Services;
 
 /// Opens the configured tier for a command, works on its storage, and closes it, whether the work succeeds or not.
 pub(super) async fn with_storage<T, F>(config: Option<&Path>, command: &'static str, work: impl FnOnce(Arc<dyn Storage>) -> F) -> Result<T>
@@ -21,18 +21,13 @@ where
     let config = Config::load(config)?;
     let what = format!("opening the data of tier {}", config.tier);
     let backend = waiting(&what, open::backend(&config, command, None)).await.map_err(through_the_gateway)?;
-    let mut services = JoinSet::new();
-    for service in backend.services {
-        services.spawn(async move { service.run.await.map_err(|error| error.with("service", service.name)) });
-    }
+    let mut services = Services::start(backend.services);
     let outcome = tokio::select! {
         outcome = interruptible(work(Arc::clone(&backend.storage))) => outcome,
-        Some(ended) = services.join_next() => Err(match ended {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => Error::new(ErrorKind::Internal, "a part of the backend ended by itself"),
-        }),
+        error = services.first_end() => Err(error),
     };
-    let closed = backend.storage.close().await;
+    // Whoever is in a hurry interrupts this as well: what was acknowledged is safe.
+    let closed = interruptible(backend.storage.close()).await;
     outcome.and_then(|done| closed.map(|()| done))
 }
 

@@ -64,10 +64,12 @@ impl FirstAdmin<'_> {
                 Ok(login) => return Ok(Some(Issued { login, secret, place })),
                 // Someone was faster, with the administrator or with its login.
                 Err(error) if matches!(error.kind(), ErrorKind::Stale | ErrorKind::Conflict) => claim.take_back().await?,
+                Err(error) if error.retry_class() == Retry::Unknown => match self.storage.authenticate(&secret.hash()).await? {
+                    Some((_, user)) => return Ok(Some(Issued { login: user.login, secret, place })),
+                    None => claim.take_back().await?,
+                },
                 Err(error) => {
-                    if error.retry_class() != Retry::Unknown {
-                        claim.take_back().await?;
-                    }
+                    claim.take_back().await?;
                     return Err(error);
                 }
             }
@@ -194,7 +196,7 @@ impl Issued {
         let secret = self.secret.expose();
         writeln!(
             terminal,
-            "\nMosaic is ready at {url}, and has a first administrator, {login:?}. Its token is shown this once; keep it:\n\n  \
+            "\nMosaic answers at {url}, and has a first administrator, {login:?}. Its token is shown this once; keep it:\n\n  \
              export MOSAIC_TOKEN={secret}\n\n\
              Try it:\n\n  \
              curl -H \"Authorization: Bearer {secret}\" '{url}/api/v1/tasks?view=all'\n",

@@ -76,7 +76,8 @@ struct Held {
 }
 
 impl Claim {
-    /// Writes the token, in place of an earlier one, before it is made: a token that nobody has would lock everyone out.
+    /// Writes the token before it is made: a token that nobody has would lock everyone out. A file that is there already may
+    /// be another gateway's, and is kept beside it, with `.old` behind its name.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] when the file cannot be written.
@@ -93,6 +94,10 @@ impl Claim {
             let mut output = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
             writeln!(output, "{}", secret.expose())?;
             output.sync_all()?;
+            match std::fs::rename(&file, file.with_added_extension("old")) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             std::fs::rename(&draft, &file)?;
             directory.sync_all()
         });

@@ -15,6 +15,7 @@ use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::App;
+use super::held::held;
 use super::measure::Measured;
 use super::problem::{HEADERS_TOO_LARGE, INTERNAL, OVERLOADED, Problem, TIMEOUT, URI_TOO_LONG};
 use super::{EXPORT, IMPORT, PROBES};
@@ -30,20 +31,19 @@ const URI_BYTES: usize = 8 << 10;
 const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 100;
 
-/// A request's place among those under way. A stream keeps a clone for as long as it runs.
-#[derive(Clone)]
-pub(super) struct Place(#[expect(dead_code, reason = "held, never read: dropping it makes room")] Arc<OwnedSemaphorePermit>);
-
 /// Passes a request on, and its answer back.
-pub(super) async fn front(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn front(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let request_id = request_id(request.headers(), &app);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let measured = Measured::start(&request, route.as_deref());
-    let answered = match admit(&app, &mut request, route.as_deref()) {
-        Ok(deadline) => answer(request, next, deadline).await,
-        Err(problem) => problem.into_response(),
+    let (answered, place) = match admit(&app, &request, route.as_deref()) {
+        Ok((place, deadline)) => (answer(request, next, deadline).await, place),
+        Err(problem) => (problem.into_response(), None),
     };
     let mut response = with_document(answered, &request_id);
+    if let Some(place) = place {
+        response = response.map(|body| held(body, place));
+    }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -65,8 +65,11 @@ fn request_id(headers: &HeaderMap, app: &App) -> String {
     }
 }
 
-/// Lets a request in; answers how long it may take.
-fn admit(app: &App, request: &mut Request, route: Option<&str>) -> Result<Option<Duration>, Problem> {
+/// A request's place among those under way.
+type Place = OwnedSemaphorePermit;
+
+/// Lets a request in; answers its place, unless it needs none, and how long it may take.
+fn admit(app: &App, request: &Request, route: Option<&str>) -> Result<(Option<Place>, Option<Duration>), Problem> {
     if request.uri().path_and_query().map_or(0, |path| path.as_str().len()) > URI_BYTES {
         return Err(Problem::new(URI_TOO_LONG, format!("the URI is longer than {URI_BYTES} bytes")));
     }
@@ -78,19 +81,18 @@ fn admit(app: &App, request: &mut Request, route: Option<&str>) -> Result<Option
         ));
     }
     // What tells of the gateway's state must answer in particular when it has no room left.
-    if !route.is_some_and(|route| PROBES.contains(&route)) {
-        let Ok(place) = Arc::clone(&app.room).try_acquire_owned() else {
-            return Err(Problem::new(OVERLOADED, "the gateway has as many requests under way as it bears")
-                .hint("try again in a second")
-                .retry_after(1));
-        };
-        request.extensions_mut().insert(Place(Arc::new(place)));
-    }
-    Ok(if matches!(route, Some(IMPORT | EXPORT)) { None } else { Some(app.parts.limits.request_time()) })
+    let place = if route.is_some_and(|route| PROBES.contains(&route)) {
+        None
+    } else {
+        let overloaded = || Problem::new(OVERLOADED, "the gateway has as many requests under way as it bears");
+        let place = Arc::clone(&app.room).try_acquire_owned();
+        Some(place.map_err(|_| overloaded().hint("try again in a second").retry_after(1))?)
+    };
+    let deadline = (!matches!(route, Some(IMPORT | EXPORT))).then(|| app.parts.limits.request_time());
+    Ok((place, deadline))
 }
 
 async fn answer(request: Request, next: Next, deadline: Option<Duration>) -> Response {
-    let place = request.extensions().get::<Place>().cloned();
     let work = AssertUnwindSafe(next.run(request)).catch_unwind();
     let outcome = match deadline {
         Some(deadline) => match tokio::time::timeout(deadline, work).await {
@@ -103,7 +105,6 @@ async fn answer(request: Request, next: Next, deadline: Option<Duration>) -> Res
         },
         None => work.await,
     };
-    drop(place);
     // The panic itself is in the log.
     outcome.unwrap_or_else(|_| Problem::bare(INTERNAL.status).into_response())
 }

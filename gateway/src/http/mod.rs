@@ -9,6 +9,7 @@ mod docs;
 mod etag;
 mod front;
 mod health;
+mod held;
 mod list;
 mod measure;
 mod openapi;

@@ -17,7 +17,6 @@ use mosaic_core::{Error, ErrorKind, TokenScope, Tokens};
 use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
-use super::front::Place;
 use super::params::Params;
 use super::problem::Problem;
 use super::sign_in::Caller;
@@ -48,11 +47,8 @@ pub(super) async fn export(caller: Caller, request: Request) -> Result<Response,
     let mut params = Params::read(request.uri().query(), &["tokens"]).map_err(Problem::malformed)?;
     let tokens = if params.take_flag("tokens", "true").map_err(Problem::malformed)? { Tokens::WithHashes } else { Tokens::Omit };
     tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, ?tokens, "an operator exports");
-    let place = request.extensions().get::<Place>().cloned();
-    let pieces = transfer::export(caller.data.records.storage.clone(), tokens).map(move |piece| {
-        let _under_way = &place;
-        piece.inspect_err(|error| tracing::error!("an export broke off: {error:?}"))
-    });
+    let pieces = transfer::export(caller.data.records.storage.clone(), tokens)
+        .map(|piece| piece.inspect_err(|error| tracing::error!("an export broke off: {error:?}")));
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))], Body::from_stream(pieces)).into_response())
 }
 

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -23,6 +24,9 @@ use crate::http::{App, Peer, router};
 
 /// How long a client may take to send a request's head, and how long a connection may be idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// How long a client may take none of what is being sent to it.
+const WRITE_TIME: Duration = Duration::from_secs(60);
 
 /// How large a request's head may be, in bytes, and how many headers it may have, before the connection is ended without a
 /// word. The API answers from half of this on with a problem.
@@ -56,7 +60,7 @@ pub(super) async fn accept(listener: TcpListener, app: Arc<App>, limits: Limits,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = serve(stream, peer, router.clone(), stop.clone());
+                let connection = serve(stream, peer, router.clone(), stop.clone(), WRITE_TIME);
                 tasks.spawn(async move {
                     connection.await;
                     drop(place);
@@ -70,11 +74,13 @@ pub(super) async fn accept(listener: TcpListener, app: Arc<App>, limits: Limits,
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) {
+async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop, write_time: Duration) {
     // Answers go out at once, rather than waiting for more to send with them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %peer, "a connection waits for full packets");
     }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(write_time));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         router.clone().oneshot(request.map(Body::new))
@@ -84,7 +90,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) 
         .header_read_timeout(HEAD_TIME)
         .max_header_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -3,8 +3,8 @@
 //! What must not come in: what requests are about.
 
 mod connections;
+mod descriptors;
 mod listener;
-mod services;
 mod signals;
 
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::config::Config;
 use crate::first_admin::{FirstAdmin, Place};
 use crate::http::{App, Parts};
 use crate::open;
+use crate::services::Services;
 use crate::telemetry::{self, Writer};
 use connections::Stop;
-use services::Services;
 use signals::Signals;
 
 /// How long requests under way may take to come to their end when the gateway stops.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// How long the storage may take to close.
-const CLOSE_TIME: Duration = Duration::from_secs(10);
+/// How long the storage may take to close: it ends a statement that is still under way at its deadline.
+const CLOSE_TIME: Duration = Duration::from_secs(30);
 
 /// How often recorded metrics are put together, so that they take bounded memory when nobody reads them.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -48,7 +48,13 @@ pub async fn run(config: Config) -> Result<()> {
 async fn live(config: &Config, log: &Writer) -> Result<()> {
     let start = Instant::now();
     let mut signals = Signals::new()?;
-    let listener = listener::bind(config.listen).await?;
+    let listener = match listener::bind(config.listen).await {
+        Ok(listener) => listener,
+        // As a rule it is a gateway on the same data that has the address. Another address would be the wrong cure then.
+        Err(error) if error.kind() == ErrorKind::InUse => return Err(open::obstacle(config, "serve").await.unwrap_or(error)),
+        Err(error) => return Err(error),
+    };
+    let limits = descriptors::make_room(config.limits);
     let url = listener::url(&listener)?;
     let stop = Stop { soft: CancellationToken::new(), hard: CancellationToken::new() };
     // However this function ends, connections end with it.
@@ -56,7 +62,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     let tasks = TaskTracker::new();
     let metrics = telemetry::metrics()?;
     let app = App::new(Parts {
-        limits: config.limits,
+        limits,
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         metrics: metrics.clone(),
@@ -66,7 +72,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(
         listener,
         Arc::clone(&app),
-        config.limits,
+        limits,
         tasks.clone(),
         stop.clone(),
     )));
@@ -91,14 +97,14 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
 
 /// Opens the API to the data, and answers for ever.
 async fn answer(app: &App, backend: &Backend, config: &Config, url: &str, start: Instant, log: &Writer) -> Result<()> {
-    let issued = FirstAdmin { storage: &*backend.storage, clock: &SystemClock, ids: &RandomIds }.ensure(Place::find()).await?;
-    app.open(backend).await?;
-    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(url, tier = config.tier, ms, "ready");
-    if let Some(issued) = issued {
+    // Shown before anything else can go wrong: nobody can ask for it again.
+    if let Some(issued) = (FirstAdmin { storage: &*backend.storage, clock: &SystemClock, ids: &RandomIds }).ensure(Place::find()).await? {
         log.flush();
         issued.announce(url);
     }
+    app.open(backend).await?;
+    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(url, tier = config.tier, ms, "ready");
     std::future::pending().await
 }
 

@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -17,6 +17,7 @@ const WRITE_BYTES: usize = 64 << 10;
 
 /// How long the end of the process waits for the last lines to be taken.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
+const FLUSH_PAUSE: Duration = Duration::from_millis(5);
 
 enum Entry {
     Line(Vec<u8>),
@@ -42,10 +43,18 @@ impl Writer {
 
     /// Waits until what was logged so far is written, but not for a reader who has gone to sleep.
     pub fn flush(&self) {
+        let deadline = Instant::now() + FLUSH_TIME;
         let (done, written) = sync_channel(1);
-        if self.lines.try_send(Entry::Flush(done)).is_ok() {
-            let _ = written.recv_timeout(FLUSH_TIME);
+        let mut flush = Entry::Flush(done);
+        // There is no room for it while lines come faster than they are written.
+        while let Err(TrySendError::Full(unsent)) = self.lines.try_send(flush) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            std::thread::sleep(FLUSH_PAUSE);
+            flush = unsent;
         }
+        let _ = written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 }
 

@@ -20,9 +20,24 @@ struct Server {
     secret: TokenSecret,
 }
 
+/// A server that accepts nothing yet.
+struct Opened {
+    listener: TcpListener,
+    app: Arc<App>,
+    stop: Stop,
+    tasks: TaskTracker,
+    secret: TokenSecret,
+}
+
 async fn server(limits: Limits) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let Opened { listener, app, stop, tasks, secret } = open(limits).await;
     let address = listener.local_addr().unwrap();
+    tokio::spawn(accept(listener, app, limits, tasks.clone(), stop.clone()));
+    Server { address, stop, tasks, secret }
+}
+
+async fn open(limits: Limits) -> Opened {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stop = Stop { soft: CancellationToken::new(), hard: CancellationToken::new() };
     let tasks = TaskTracker::new();
     let app = App::new(Parts {
@@ -60,8 +75,7 @@ async fn server(limits: Limits) -> Server {
     let changes = vec![Change::Create(user.into()), Change::Create(token.into())];
     backend.storage.apply(Scope::System, &Batch { at, changes, state: None }).await.unwrap();
     app.open(&backend).await.unwrap();
-    tokio::spawn(accept(listener, app, limits, tasks.clone(), stop.clone()));
-    Server { address, stop, tasks, secret }
+    Opened { listener, app, stop, tasks, secret }
 }
 
 impl Server {
@@ -194,4 +208,15 @@ async fn connections_past_the_limit_wait() {
     drop(first);
     timeout(SOON, second.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_let_go() {
+    let server = open(Limits::default()).await;
+    let mut stream = TcpStream::connect(server.listener.local_addr().unwrap()).await.unwrap();
+    // Far more to answer than the system keeps for a reader; the requests themselves are few bytes.
+    stream.write_all("GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000).as_bytes()).await.unwrap();
+    let (accepted, peer) = server.listener.accept().await.unwrap();
+    let served = serve(accepted, peer, router(server.app), server.stop.clone(), Duration::from_millis(100));
+    timeout(SOON, served).await.unwrap();
 }

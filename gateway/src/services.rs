@@ -7,21 +7,21 @@ use mosaic_core::{Error, ErrorKind, Result, Service};
 use tokio::task::{Id, JoinSet};
 
 /// Services that run. Dropping it stops them.
-pub(super) struct Services {
+pub(crate) struct Services {
     running: JoinSet<Result<()>>,
     names: HashMap<Id, &'static str>,
 }
 
 impl Services {
     /// Starts them.
-    pub(super) fn start(services: Vec<Service>) -> Self {
+    pub(crate) fn start(services: Vec<Service>) -> Self {
         let mut running = JoinSet::new();
         let names = services.into_iter().map(|service| (running.spawn(service.run).id(), service.name)).collect();
         Self { running, names }
     }
 
     /// Waits for the first that ends; for ever, when there is none.
-    pub(super) async fn first_end(&mut self) -> Error {
+    pub(crate) async fn first_end(&mut self) -> Error {
         let Some(ended) = self.running.join_next_with_id().await else { return std::future::pending().await };
         let name = |id: Id| self.names.get(&id).copied().unwrap_or("unknown");
         let failed = |message: &'static str, id| Error::new(ErrorKind::Internal, message).with("service", name(id));
