@@ -5,27 +5,32 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mosaic_core::{Error, ErrorKind, Options, Result, Retry, SystemClock};
 use mosaic_pglite::Engine;
 use mosaic_sql::connection::{Connections, Lease, Work};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Far more than anything here takes, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a replacement takes at most, with much room for a busy machine: it is promised within 2 s, and takes half a second.
+/// One that the watchdog did not see, or that waited for a second try, takes longer.
+const AT_LAST: Duration = Duration::from_secs(10);
+
 fn options(dir: &Path) -> Options {
-    Options {
-        section: json!({ "data_dir": dir, "statement_timeout_seconds": 1, "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") }),
-        base_dir: "/".into(),
-        command: "serve",
-        url: Some("http://127.0.0.1:7420".to_owned()),
-        clock: Arc::new(SystemClock),
-    }
+    options_with(dir, &json!({}))
+}
+
+/// Options with more keys of the section.
+fn options_with(dir: &Path, more: &Value) -> Options {
+    let mut section = json!({ "data_dir": dir, "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") });
+    section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Options { section, base_dir: "/".into(), command: "serve", url: Some("http://127.0.0.1:7420".to_owned()), clock: Arc::new(SystemClock) }
 }
 
 /// An engine with a table, in a directory of its own.
@@ -36,8 +41,13 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::with(json!({})).await
+    }
+
+    /// One whose section has more keys.
+    async fn with(more: Value) -> Self {
         let parent = tempfile::tempdir().unwrap();
-        let engine = Engine::open(&options(&parent.path().join("data"))).await.unwrap();
+        let engine = Engine::open(&options_with(&parent.path().join("data"), &more)).await.unwrap();
         let place = Self { parent, engine };
         place.execute("CREATE TABLE written (id bigint PRIMARY KEY)").await.unwrap();
         place
@@ -123,18 +133,23 @@ async fn stop(pid: u32) {
     signal(pid, Signal::STOP);
     eventually("all threads are stopped", async || {
         let mut threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
-        threads.all(|thread| std::fs::read_to_string(thread.path().join("stat")).unwrap().contains(") T ")).then_some(())
+        // One that ends meanwhile does nothing any more either.
+        threads.all(|thread| std::fs::read_to_string(thread.path().join("stat")).map_or(true, |stat| stat.contains(") T "))).then_some(())
     })
     .await;
 }
 
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, look).await
+}
+
+async fn eventually_within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(begun.elapsed() < patience, "{what}: not within {patience:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -143,9 +158,10 @@ async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> 
 async fn no_acknowledged_write_is_lost_when_the_engine_is_killed_under_load() {
     let place = Place::new().await;
     let stop = Arc::new(AtomicBool::new(false));
+    let written = Arc::new(AtomicUsize::new(0));
     let writers: Vec<_> = (0..4)
         .map(|writer| {
-            let (stop, connections) = (Arc::clone(&stop), Arc::clone(&place.engine.connections));
+            let (stop, written, connections) = (Arc::clone(&stop), Arc::clone(&written), Arc::clone(&place.engine.connections));
             tokio::spawn(async move {
                 let mut acknowledged = Vec::new();
                 for id in (writer..).step_by(4) {
@@ -154,6 +170,7 @@ async fn no_acknowledged_write_is_lost_when_the_engine_is_killed_under_load() {
                     }
                     if write(&*connections, id).await.is_ok() {
                         acknowledged.push(id);
+                        written.fetch_add(1, Ordering::Relaxed);
                     }
                 }
                 acknowledged
@@ -161,7 +178,9 @@ async fn no_acknowledged_write_is_lost_when_the_engine_is_killed_under_load() {
         })
         .collect();
     for round in 1..=5 {
-        tokio::time::sleep(Duration::from_millis(150 + 70 * round)).await;
+        let enough = written.load(Ordering::Relaxed) + 50;
+        eventually("more is written", async || (written.load(Ordering::Relaxed) >= enough).then_some(())).await;
+        tokio::time::sleep(Duration::from_millis(70 * round)).await;
         let killed = place.pid();
         let begun = Instant::now();
         signal(killed, Signal::KILL);
@@ -170,6 +189,7 @@ async fn no_acknowledged_write_is_lost_when_the_engine_is_killed_under_load() {
         })
         .await;
         println!("round {round}: working again after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < AT_LAST, "round {round}: working again after {:?}", begun.elapsed());
     }
     stop.store(true, Ordering::Relaxed);
     let mut acknowledged = Vec::new();
@@ -184,14 +204,13 @@ async fn no_acknowledged_write_is_lost_when_the_engine_is_killed_under_load() {
         .unwrap();
     lease.settled();
     println!("{} writes acknowledged", acknowledged.len());
-    assert!(acknowledged.len() > 100, "too few to prove anything");
     assert_eq!(usize::try_from(kept).unwrap(), acknowledged.len());
     place.close().await;
 }
 
 #[tokio::test]
 async fn a_statement_past_its_deadline_is_ended_and_the_engine_replaced() {
-    let place = Place::new().await;
+    let place = Place::with(json!({ "statement_timeout_seconds": 1 })).await;
     for (case, statement) in [("asleep", "SELECT pg_sleep(60)"), ("busy", "SELECT count(*) FROM generate_series(1, 1000000000000)")] {
         let begun = Instant::now();
         let (_, reason) = place.execute(statement).await.unwrap_err();
@@ -202,6 +221,7 @@ async fn a_statement_past_its_deadline_is_ended_and_the_engine_replaced() {
         assert!(failed >= Duration::from_secs(1), "not before its deadline: {failed:?}");
         place.execute("INSERT INTO written (id) SELECT count(*) FROM written").await.unwrap();
         println!("{case}: ended after {failed:?}, working after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < AT_LAST, "{case}: working after {:?}", begun.elapsed());
     }
     assert_eq!(place.count().await, 2);
     place.close().await;
@@ -209,7 +229,7 @@ async fn a_statement_past_its_deadline_is_ended_and_the_engine_replaced() {
 
 #[tokio::test]
 async fn an_engine_that_hangs_is_replaced_also_when_nobody_waits_for_it_any_more() {
-    let place = Place::new().await;
+    let place = Place::with(json!({ "statement_timeout_seconds": 1 })).await;
     for waits in [true, false] {
         let hung = place.pid();
         stop(hung).await;
@@ -224,6 +244,7 @@ async fn an_engine_that_hangs_is_replaced_also_when_nobody_waits_for_it_any_more
         place.execute("SELECT 1").await.unwrap();
         assert_ne!(place.pid(), hung);
         println!("waiting {waits}: working after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < AT_LAST, "waiting {waits}: working after {:?}", begun.elapsed());
     }
     assert_eq!(place.count().await, 0);
     place.close().await;
@@ -330,16 +351,20 @@ async fn the_write_ahead_log_stays_bounded() {
 #[tokio::test]
 async fn tables_are_vacuumed_and_analysed_in_the_background() {
     let place = Place::new().await;
+    // The second round is for what has become of a table that was looked at before.
     place.execute("INSERT INTO written SELECT generate_series(1, 5000)").await.unwrap();
-    place.execute("DELETE FROM written WHERE id > 1000").await.unwrap();
-    eventually("the statistics know the table", async || {
-        let mut lease = lease(&*place.engine.connections).await;
-        let rows: f32 =
-            sqlx::query_scalar("SELECT reltuples FROM pg_class WHERE relname = 'written'").fetch_one(lease.connection()).await.unwrap();
-        lease.settled();
-        (rows == 1000.0).then_some(())
-    })
-    .await;
+    for (change, rows) in [("DELETE FROM written WHERE id > 4000", 4000.0), ("DELETE FROM written WHERE id > 1000", 1000.0)] {
+        place.execute(change).await.unwrap();
+        // It looks once a minute.
+        eventually_within(PATIENCE * 3, "the statistics know the table", async || {
+            let mut lease = lease(&*place.engine.connections).await;
+            let known: f32 =
+                sqlx::query_scalar("SELECT reltuples FROM pg_class WHERE relname = 'written'").fetch_one(lease.connection()).await.unwrap();
+            lease.settled();
+            (known == rows).then_some(())
+        })
+        .await;
+    }
     place.close().await;
 }
 
