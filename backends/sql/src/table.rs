@@ -35,6 +35,8 @@ pub(crate) trait Table: Entity + Into<Record> {
     const SPACES: &'static str;
     /// Whether the user `$1` sees the row `kept`: whether its space is among [`Self::SPACES`], asked of one row.
     const SEES: &'static str;
+    /// [`Self::SEES`], asked by a write. Where sight alone lets somebody write, the membership that it rests on is locked.
+    const SEES_TO_WRITE: &'static str = Self::SEES;
 
     /// What a user must be to make the record `given`.
     const MAY_CREATE: &'static [Rule<Self>];

@@ -199,12 +199,12 @@ fn not_unique<T: Table>(given: &T, scope: Scope, other: Id) -> Error {
 
 /// The condition that the scope sees the row `kept`, and has a right to it.
 fn may<T: Table>(statement: &mut Statement, right: &Right) {
-    statement.sql("(").sql(T::OPEN).sql(" OR ((").sql(T::SEES).sql(") AND (").sql(right.holds).sql(")))");
+    statement.sql("(").sql(T::OPEN).sql(" OR ((").sql(T::SEES_TO_WRITE).sql(") AND (").sql(right.holds).sql(")))");
 }
 
 /// Selects the revision of `kept`, whether the scope sees it, and whether it has a right to it.
 fn standing<T: Table>(statement: &mut Statement, right: &Right) {
-    statement.sql("kept.revision, (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(") IS TRUE");
+    statement.sql("kept.revision, (").sql(T::OPEN).sql(" OR ").sql(T::SEES_TO_WRITE).sql(") IS TRUE");
     statement.sql(", (").sql(T::OPEN).sql(" OR ").sql(right.holds).sql(") IS TRUE");
 }
 

@@ -279,6 +279,7 @@ macro_rules! behaviour_cases {
                 to_make_it_again_is_no_way_to_see_it
                 what_counts_is_who_is_a_member_at_that_moment
                 no_write_slips_through_as_a_membership_ends
+                no_removal_slips_through_as_a_role_is_taken
                 a_batch_of_a_user_is_held_to_their_scope_throughout
             }
         }

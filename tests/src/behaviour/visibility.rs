@@ -1,10 +1,10 @@
 //! What may not be seen does not exist, whatever is tried.
 
-use mosaic_core::{Applied, Change, ErrorKind, Kind, Record, Scope};
+use mosaic_core::{Applied, Change, ErrorKind, Kind, Membership, MembershipRole, Record, Scope};
 
 use super::Env;
 use super::check::refused;
-use super::records::{as_admin, as_user, renamed, with_team};
+use super::records::{as_admin, as_user, renamed};
 
 pub async fn a_record_that_is_absent_is_no_error_to_read(env: &Env) {
     let (user, admin) = (env.user().await, env.admin().await);
@@ -62,37 +62,80 @@ pub async fn what_counts_is_who_is_a_member_at_that_moment(env: &Env) {
     let crew = env.crew().await;
     let record = env.content(&crew.member, Some(&crew.team)).await.remove(0);
     for _ in 0..5 {
-        let membership = env.join(&crew.team, &crew.outsider, mosaic_core::MembershipRole::Member).await;
+        let membership = env.join(&crew.team, &crew.outsider, MembershipRole::Member).await;
         env.assert_seen(&record, &[as_user(&crew.outsider)]).await;
         env.delete(Scope::System, Kind::Membership, membership.id).await.unwrap();
         env.assert_unseen(&record, &[as_user(&crew.outsider)]).await;
     }
 }
 
-/// Members write while their membership comes and goes: each write was done by a member, or was refused.
-pub async fn no_write_slips_through_as_a_membership_ends(env: &Env) {
+/// A member writes while their membership ends: what they write is done before the removal is acknowledged, or refused. Another
+/// member holds the record meanwhile, by a batch that comes to nothing, so that writes wait for it and go on from what they saw.
+pub async fn no_write_slips_through_as_a_membership_ends(env: &'static Env) {
     let crew = env.crew().await;
-    for _ in 0..8 {
-        let membership = env.join(&crew.team, &crew.outsider, mosaic_core::MembershipRole::Member).await;
-        let record = env.content(&crew.member, Some(&crew.team)).await.remove(0);
-        let end = env.delete(as_user(&crew.lead), Kind::Membership, membership.id);
-        let scope = as_user(&crew.outsider);
-        let write = env.update(scope, renamed(&record, "Late"));
-        let create = env.create(scope, with_team(&env.new_content(&crew.outsider, None)[0], Some(crew.team.id)));
-        let (ended, written, created) = tokio::join!(end, write, create);
-        ended.unwrap();
-        let now = env.get(Scope::System, record.kind(), record.id()).await.unwrap();
-        match written {
-            Ok(written) => assert_eq!(now, written),
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-                assert_eq!(now, record);
+    let scope = as_user(&crew.outsider);
+    for round in 0..24 {
+        let membership = env.join(&crew.team, &crew.outsider, MembershipRole::Member).await;
+        let records = env.content(&crew.member, Some(&crew.team)).await;
+        let held = records.iter().map(|record| Change::Update(renamed(record, "Held")));
+        let filling = (0..30).map(|_| Change::Create(env.new_team_note(&crew.member, &crew.team).into()));
+        let refused_at_last = Change::Delete { kind: Kind::Note, id: env.id(), revision: None };
+        let hold = tokio::spawn(env.apply(as_user(&crew.member), held.chain(filling).chain([refused_at_last]).collect()));
+        // Now before the others, now among them.
+        tokio::time::sleep(std::time::Duration::from_micros(round % 6 * 500)).await;
+        let updates: Vec<_> = records.iter().map(|record| tokio::spawn(env.update(scope, renamed(record, "Late")))).collect();
+        let new = env.new_team_note(&crew.outsider, &crew.team);
+        let create = tokio::spawn(env.create(scope, new.clone()));
+        let end = tokio::spawn(env.delete(as_user(&crew.lead), Kind::Membership, membership.id));
+
+        end.await.unwrap().unwrap();
+        let mut when_ended = Vec::new();
+        for record in &records {
+            when_ended.push(env.get(Scope::System, record.kind(), record.id()).await.unwrap());
+        }
+        let new_when_ended = env.fresh(&new).await;
+
+        for ((update, record), when_ended) in updates.into_iter().zip(&records).zip(when_ended) {
+            match update.await.unwrap() {
+                Ok(written) => assert_eq!(when_ended, written, "written after the removal returned"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                    assert_eq!(when_ended, *record);
+                }
             }
+            refused(env.update(scope, renamed(record, "Too late")).await, ErrorKind::NotFound);
         }
-        if let Err(error) = created {
-            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        match create.await.unwrap() {
+            Ok(created) => assert_eq!(new_when_ended.map(Record::Note), Some(created), "made after the removal returned"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Invalid, "{error}"),
         }
-        refused(env.update(scope, renamed(&record, "Too late")).await, ErrorKind::NotFound);
+        assert!(hold.await.unwrap().is_err(), "a batch that comes to nothing");
+    }
+}
+
+/// The same of an owner's rights, which end with the role.
+pub async fn no_removal_slips_through_as_a_role_is_taken(env: &'static Env) {
+    let crew = env.crew().await;
+    let scope = as_user(&crew.outsider);
+    for round in 0..12 {
+        let membership = env.join(&crew.team, &crew.outsider, MembershipRole::Owner).await;
+        let record = env.content(&crew.member, Some(&crew.team)).await.remove(0);
+        let filling = (0..30).map(|_| Change::Create(env.new_team_note(&crew.member, &crew.team).into()));
+        let refused_at_last = Change::Delete { kind: Kind::Note, id: env.id(), revision: None };
+        let held = [Change::Update(renamed(&record, "Held"))].into_iter();
+        let hold = tokio::spawn(env.apply(as_user(&crew.member), held.chain(filling).chain([refused_at_last]).collect()));
+        tokio::time::sleep(std::time::Duration::from_micros(round % 6 * 500)).await;
+        let delete = tokio::spawn(env.delete(scope, record.kind(), record.id()));
+        let lowered = Membership { role: MembershipRole::Member, ..membership.clone() };
+        tokio::spawn(env.update(as_user(&crew.lead), lowered)).await.unwrap().unwrap();
+
+        let when_lowered = env.get(Scope::System, record.kind(), record.id()).await;
+        match delete.await.unwrap() {
+            Ok(()) => assert_eq!(when_lowered, None, "removed after the role was taken"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}"),
+        }
+        assert!(hold.await.unwrap().is_err(), "a batch that comes to nothing");
+        env.delete(Scope::System, Kind::Membership, membership.id).await.unwrap();
     }
 }
 

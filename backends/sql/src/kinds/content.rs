@@ -16,12 +16,13 @@ pub(super) trait Content: Table {
 
 pub(super) const SPACES: &str = "SELECT $1::uuid AS space_id UNION ALL SELECT team_id FROM memberships WHERE user_id = $1";
 
-pub(super) const SEES: &str = "kept.space_id = $1 OR EXISTS (\
-    SELECT FROM memberships AS mine WHERE mine.team_id = kept.space_id AND mine.user_id = $1)";
+pub(super) const SEES: &str = concat!("kept.space_id = $1 OR ", is_member_of!("kept.space_id"));
+
+/// Whoever sees content may change it, so that what lets them see it is held.
+pub(super) const SEES_TO_WRITE: &str = concat!("kept.space_id = $1 OR ", writes_as_member_of!("kept.space_id"));
 
 pub(super) const MAY_DELETE: Right = Right {
-    holds: "kept.owner_id = $1 OR EXISTS (\
-        SELECT FROM memberships AS mine WHERE mine.team_id = kept.team_id AND mine.user_id = $1 AND mine.role = 'owner')",
+    holds: concat!("kept.owner_id = $1 OR ", writes_as_owner_of!("kept.team_id")),
     otherwise: "only its owner or an owner of its team removes a record",
 };
 
@@ -42,8 +43,7 @@ pub(super) const fn may_become<T: Content>() -> [Rule<T>; 5] {
             otherwise: |given| forbidden("a personal record keeps its owner", T::KIND, given.id()),
         },
         Rule {
-            holds: "given.owner_id = kept.owner_id OR kept.owner_id = $1 OR EXISTS (\
-                SELECT FROM memberships AS mine WHERE mine.team_id = kept.team_id AND mine.user_id = $1 AND mine.role = 'owner')",
+            holds: concat!("given.owner_id = kept.owner_id OR kept.owner_id = $1 OR ", writes_as_owner_of!("kept.team_id")),
             otherwise: |given| forbidden("only its owner or an owner of its team gives a record to another", T::KIND, given.id()),
         },
         Rule {
@@ -61,17 +61,18 @@ pub(super) const fn may_become<T: Content>() -> [Rule<T>; 5] {
 /// A team that a user does not see is refused like one that does not exist.
 const fn sees_team<T: Content>() -> Rule<T> {
     Rule {
-        holds: "given.team_id IS NULL \
-            OR EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1) \
-            OR ($2 AND EXISTS (SELECT FROM teams WHERE teams.id = given.team_id))",
+        holds: concat!(
+            "given.team_id IS NULL OR ",
+            writes_as_member_of!("given.team_id"),
+            " OR ($2 AND EXISTS (SELECT FROM teams WHERE teams.id = given.team_id))",
+        ),
         otherwise: no_team,
     }
 }
 
 const fn works_in_space<T: Content>() -> Rule<T> {
     Rule {
-        holds: "CASE WHEN given.team_id IS NULL THEN given.owner_id = $1 \
-            ELSE EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1) END",
+        holds: concat!("CASE WHEN given.team_id IS NULL THEN given.owner_id = $1 ELSE ", writes_as_member_of!("given.team_id"), " END",),
         otherwise: |given| forbidden("only a space's members put records into it", T::KIND, given.id()),
     }
 }

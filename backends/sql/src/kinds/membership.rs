@@ -15,23 +15,18 @@ impl Table for Membership {
 
     const SPACE: &'static str = "team_id";
     const SPACES: &'static str = "SELECT team_id AS space_id FROM memberships WHERE user_id = $1";
-    const SEES: &'static str = "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = kept.team_id AND mine.user_id = $1)";
+    const SEES: &'static str = is_member_of!("kept.team_id");
 
     const MAY_CREATE: &'static [Rule<Self>] = &[
         // A team that a user does not see is refused like one that does not exist.
+        Rule { holds: writes_as_member_of!("given.team_id"), otherwise: |membership| missing("team_id", Kind::Team, membership.team_id) },
         Rule {
-            holds: "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1)",
-            otherwise: |membership| missing("team_id", Kind::Team, membership.team_id),
-        },
-        Rule {
-            holds: "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = given.team_id AND mine.user_id = $1 AND mine.role = 'owner')",
+            holds: writes_as_owner_of!("given.team_id"),
             otherwise: |membership| forbidden("only a team's owner or an admin adds members", Kind::Membership, membership.id),
         },
     ];
-    const MAY_UPDATE: Right = Right {
-        holds: "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = kept.team_id AND mine.user_id = $1 AND mine.role = 'owner')",
-        otherwise: "only a team's owner or an admin changes its memberships",
-    };
+    const MAY_UPDATE: Right =
+        Right { holds: writes_as_owner_of!("kept.team_id"), otherwise: "only a team's owner or an admin changes its memberships" };
 
     const FIXED: &'static [Rule<Self>] = &[
         Rule { holds: "given.team_id = kept.team_id", otherwise: |membership| fixed("team_id", membership.id) },

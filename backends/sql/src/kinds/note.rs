@@ -17,6 +17,7 @@ impl Table for Note {
     const SPACE: &'static str = "space_id";
     const SPACES: &'static str = content::SPACES;
     const SEES: &'static str = content::SEES;
+    const SEES_TO_WRITE: &'static str = content::SEES_TO_WRITE;
 
     const MAY_CREATE: &'static [Rule<Self>] = &content::may_create();
     const MAY_BECOME: &'static [Rule<Self>] = &content::may_become();

@@ -15,14 +15,11 @@ impl Table for Team {
 
     const SPACE: &'static str = "id";
     const SPACES: &'static str = "SELECT team_id AS space_id FROM memberships WHERE user_id = $1";
-    const SEES: &'static str = "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = kept.id AND mine.user_id = $1)";
+    const SEES: &'static str = is_member_of!("kept.id");
 
     const MAY_CREATE: &'static [Rule<Self>] =
         &[Rule { holds: "false", otherwise: |team| forbidden("only an admin makes users and teams", Kind::Team, team.id) }];
-    const MAY_UPDATE: Right = Right {
-        holds: "EXISTS (SELECT FROM memberships AS mine WHERE mine.team_id = kept.id AND mine.user_id = $1 AND mine.role = 'owner')",
-        otherwise: "only a team's owner or an admin changes it",
-    };
+    const MAY_UPDATE: Right = Right { holds: writes_as_owner_of!("kept.id"), otherwise: "only a team's owner or an admin changes it" };
 
     const NEW: &'static [Rule<Self>] =
         &[Rule { holds: "NOT EXISTS (SELECT FROM users WHERE users.id = given.id)", otherwise: |team| taken(Kind::User, team.id) }];
