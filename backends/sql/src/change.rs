@@ -19,14 +19,21 @@ pub(crate) async fn carry_out(connection: &mut PgConnection, scope: Scope, at: T
     }
 }
 
-/// Carries out one change that takes but one statement, and with it no transaction. `None` when it takes more: nothing was done then.
+/// Whether a change takes but one statement, as a rule, and with it no transaction.
+pub(crate) fn is_one_statement(change: &Change) -> bool {
+    match change {
+        Change::Create(record) => with_kind!(record.kind(), T => T::BEFORE_INSERT).is_none(),
+        Change::Update(_) => true,
+        Change::Delete { .. } => false,
+    }
+}
+
+/// Carries out one change that [is one statement](is_one_statement). `None` when that did nothing, and it takes more to say why.
 pub(crate) async fn at_once(connection: &mut PgConnection, scope: Scope, at: Timestamp, change: &Change) -> Result<Option<Applied>> {
     match change {
-        Change::Create(record) if with_kind!(record.kind(), T => T::BEFORE_INSERT).is_none() => {
-            with_entity!(record, given => try_create(connection, scope, given).await)
-        }
+        Change::Create(record) => with_entity!(record, given => try_create(connection, scope, given).await),
         Change::Update(record) => with_entity!(record, given => try_update(connection, scope, at, given).await),
-        Change::Create(_) | Change::Delete { .. } => Ok(None),
+        Change::Delete { .. } => Ok(None),
     }
 }
 
@@ -57,7 +64,7 @@ async fn create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T
     }
     Err(match reason {
         Reason::NotAllowed(refusal) | Reason::Broken(refusal) | Reason::Taken(refusal) => refusal,
-        Reason::Gone => write::in_between(),
+        Reason::Gone => error::in_the_way(),
     })
 }
 
@@ -86,6 +93,7 @@ async fn update<T: Table>(connection: &mut PgConnection, scope: Scope, at: Times
 async fn delete<T: Table>(connection: &mut PgConnection, scope: Scope, at: Timestamp, id: Id, revision: Option<u64>) -> Result<Applied> {
     // No stored revision is past the range.
     let wanted = revision.map(|revision| i64::try_from(revision).unwrap_or(i64::MAX));
+    write::lock_memberships::<T>(connection, scope, id, wanted).await?;
     if let Some(kept) = write::lock::<T>(connection, scope, id, wanted).await? {
         if let Some(holder) = T::HOLDS {
             holds_nothing(connection, holder, T::KIND, id).await?;

@@ -28,6 +28,21 @@ pub(crate) fn is_lost(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable && error.retry_class() == Retry::Safe
 }
 
+/// Another write got in the way, and nothing was done.
+pub(crate) fn in_the_way() -> Error {
+    Error::new(ErrorKind::Unavailable, IN_THE_WAY).hint("try again")
+}
+
+/// Whether a transaction that failed like this, and was rolled back, is worth another run: it met the work of another, and
+/// will see what came of that.
+pub(crate) fn is_passing(error: &Error) -> bool {
+    [IN_THE_WAY, GONE_MEANWHILE].contains(&error.message())
+}
+
+const IN_THE_WAY: &str = "another write got in the way";
+
+const GONE_MEANWHILE: &str = "refers to a record that does not exist any more";
+
 const LOST: &str = "the connection to the database was lost";
 
 fn lost() -> Error {
@@ -67,13 +82,12 @@ fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
             of_constraint(ErrorKind::Conflict, "another record has the same value where each must have its own", constraint)
         }
         // Statements check references themselves; this one was there then, and was removed before the lock on it was granted.
-        FOREIGN_KEY_VIOLATION => of_constraint(ErrorKind::Invalid, "refers to a record that does not exist any more", constraint),
+        FOREIGN_KEY_VIOLATION => of_constraint(ErrorKind::Invalid, GONE_MEANWHILE, constraint),
         CHECK_VIOLATION | NOT_NULL_VIOLATION => of_constraint(ErrorKind::Invalid, "a value is missing or out of bounds", constraint),
         NUMERIC_VALUE_OUT_OF_RANGE => Error::invalid("a number is out of bounds"),
         CHARACTER_NOT_IN_REPERTOIRE | UNTRANSLATABLE_CHARACTER => Error::invalid("a text cannot hold the NUL character (U+0000)"),
-        SERIALIZATION_FAILURE | DEADLOCK_DETECTED | LOCK_NOT_AVAILABLE => {
-            Error::new(ErrorKind::Unavailable, "another write got in the way").hint("try again")
-        }
+        SERIALIZATION_FAILURE | DEADLOCK_DETECTED => in_the_way(),
+        LOCK_NOT_AVAILABLE => Error::new(ErrorKind::Unavailable, "another write takes too long").hint("try again"),
         QUERY_CANCELED => {
             Error::new(ErrorKind::Timeout, "the database ended the work at its deadline").retry(Retry::Safe).hint("ask for less at once")
         }
@@ -140,6 +154,16 @@ mod tests {
         check("XX001", ErrorKind::Corrupt, Retry::Never);
         check("XX000", ErrorKind::Internal, Retry::Never);
         check("", ErrorKind::Internal, Retry::Never);
+    }
+
+    #[test]
+    fn what_met_the_work_of_another_is_worth_another_run() {
+        for code in ["40001", "40P01", "23503"] {
+            assert!(is_passing(&from_sqlstate(code, Some("tasks_owner_id_fkey")).with("change", 3)), "{code}");
+        }
+        for code in ["23505", "55P03", "57014", "57P01", "08006", "53100"] {
+            assert!(!is_passing(&from_sqlstate(code, None)), "{code}");
+        }
     }
 
     #[test]

@@ -69,8 +69,22 @@ macro_rules! reading {
     }};
 }
 
-/// Writes in one transaction on a connection of its own.
+/// Writes in one transaction on a connection of its own; and once more in another when the work of others got in the way, since
+/// nothing was done then.
 macro_rules! writing {
+    ($self:ident, $work:expr, $connection:ident => $write:expr) => {
+        match transacting!($self, $work, $connection => $write) {
+            Err(error) if error::is_passing(&error) => {
+                tracing::debug!(%error, "writing once more");
+                transacting!($self, $work, $connection => $write)
+            }
+            outcome => outcome,
+        }
+    };
+}
+
+/// Writes in one transaction on a connection of its own.
+macro_rules! transacting {
     ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
         let mut lease = $self.connections.lease($work).await?;
         let (clean, outcome) = match lease.connection().begin().await.map_err(error::from_sqlx) {
@@ -111,11 +125,16 @@ impl Storage for SqlStorage {
     }
 
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {
-        if let ([change], None) = (batch.changes.as_slice(), &batch.state) {
+        if let ([change], None) = (batch.changes.as_slice(), &batch.state)
+            && change::is_one_statement(change)
+        {
             let mut lease = self.connections.lease(Work::Request).await?;
             let outcome = change::at_once(lease.connection(), scope, batch.at, change).await.map_err(error::in_doubt);
-            if let Some(applied) = finish(lease, outcome.is_ok(), outcome)? {
-                return Ok(vec![applied]);
+            match finish(lease, outcome.is_ok(), outcome) {
+                Ok(Some(applied)) => return Ok(vec![applied]),
+                Ok(None) => {}
+                Err(error) if error::is_passing(&error) => tracing::debug!(%error, "writing once more"),
+                Err(error) => return Err(error),
             }
         }
         writing!(self, Work::Request, connection => apply(connection, scope, batch))

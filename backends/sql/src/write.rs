@@ -4,13 +4,13 @@
 
 use std::iter;
 
-use mosaic_core::{Error, ErrorKind, Id, Result, Scope, refusal};
+use mosaic_core::{Error, Id, Membership, Result, Scope, refusal};
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 
 use crate::error;
 use crate::statement::Statement;
-use crate::table::{Right, Rule, Table, decode};
+use crate::table::{Holder, Right, Rule, Table, decode};
 
 /// Why a record was not added.
 pub(crate) enum Reason {
@@ -94,7 +94,22 @@ pub(crate) async fn why_not_updated<T: Table>(connection: &mut PgConnection, sco
     if let Some(broken) = broken(&row, 3, when_changed::<T>())? {
         return Ok((broken.rule.otherwise)(given));
     }
-    Ok(column::<Option<Id>>(&row, 4)?.map_or_else(in_between, |other| not_unique(given, scope, other)))
+    Ok(column::<Option<Id>>(&row, 4)?.map_or_else(error::in_the_way, |other| not_unique(given, scope, other)))
+}
+
+/// Locks the memberships that a removal takes along, if it may be done. They come before the row itself, as they do in every write
+/// that rests on a membership: such a write refers to the row afterwards, and each would wait for the other.
+pub(crate) async fn lock_memberships<T: Table>(connection: &mut PgConnection, scope: Scope, id: Id, revision: Option<i64>) -> Result<()> {
+    let Some(holder) = T::HOLDS else { return Ok(()) };
+    let mut statement = Statement::of(scope, "SELECT FROM ")?;
+    statement.sql(Membership::NAME).sql(" AS ended WHERE ended.").sql(match holder {
+        Holder::Owner => "user_id = ",
+        Holder::Team => "team_id = ",
+    });
+    statement.bind(id).sql(" AND EXISTS (SELECT FROM ").sql(T::NAME);
+    to_delete::<T>(&mut statement, id, revision);
+    statement.sql(") ORDER BY ended.id FOR UPDATE OF ended");
+    statement.run(connection).await.map(|_| ())
 }
 
 /// Reads a record that is about to be removed, and keeps others from touching it or referring to it.
@@ -125,7 +140,7 @@ pub(crate) async fn why_not_deleted<T: Table>(connection: &mut PgConnection, sco
     standing::<T>(&mut statement, &T::MAY_DELETE);
     statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.id = ").bind(id);
     let Some(row) = statement.row(connection).await? else { return Ok(Error::not_found(T::KIND, id)) };
-    Ok(refused::<T>(&row, id, &T::MAY_DELETE, revision)?.unwrap_or_else(in_between))
+    Ok(refused::<T>(&row, id, &T::MAY_DELETE, revision)?.unwrap_or_else(error::in_the_way))
 }
 
 /// A condition on a record that is written.
@@ -190,7 +205,7 @@ fn taken_by<T: Table>(statement: &mut Statement) {
 }
 
 fn not_unique<T: Table>(given: &T, scope: Scope, other: Id) -> Error {
-    let Some(unique) = T::UNIQUE else { return in_between() };
+    let Some(unique) = T::UNIQUE else { return error::in_the_way() };
     let error = refusal::not_unique(T::KIND, unique.field);
     let error = (unique.value)(given).into_iter().fold(error, |error, value| error.with(unique.field, value));
     // Others may not be allowed to see which.
@@ -220,11 +235,6 @@ fn refused<T: Table>(row: &PgRow, id: Id, right: &Right, revision: Option<u64>) 
     } else {
         None
     })
-}
-
-/// When a statement did nothing, and a moment later there is no reason why.
-pub(crate) fn in_between() -> Error {
-    Error::new(ErrorKind::Unavailable, "another write got in the way").hint("try again")
 }
 
 fn from_given<T: Table>(statement: &mut Statement, given: &[&T]) {

@@ -2,7 +2,8 @@
 
 use mosaic_core::model::BODY_BYTES;
 use mosaic_core::{
-    ErrorKind, Loaded, Membership, MembershipRole, Note, Record, Scope, StateWrite, Task, Team, Timestamp, Token, TokenHash, User, UserRole,
+    ErrorKind, Kind, Loaded, Membership, MembershipRole, Note, Record, Scope, StateWrite, Task, Team, Timestamp, Token, TokenHash, User,
+    UserRole,
 };
 use serde_json::json;
 
@@ -266,4 +267,24 @@ pub async fn of_concurrent_loads_each_record_is_added_once(env: &'static Env) {
         }
     }
     assert_eq!(added, vec![1; records.len()]);
+}
+
+/// What a record refers to is removed while a batch is loaded: that record is refused by itself, the rest goes in.
+pub async fn what_refers_to_a_record_that_goes_meanwhile_is_refused_alone(env: &'static Env) {
+    let keeper = env.user().await;
+    for _ in 0..16 {
+        let user = env.user().await;
+        let records: Vec<Record> = (0..60).map(|i| env.new_task(if i == 30 { &user } else { &keeper }).into()).collect();
+        let remove = tokio::spawn(env.delete(Scope::System, Kind::User, user.id));
+        let load = {
+            let records = records.clone();
+            tokio::spawn(async move { env.storage.load(&records, None).await })
+        };
+        let removed = remove.await.unwrap();
+        let loaded = load.await.unwrap().unwrap();
+        for (i, loaded) in loaded.iter().enumerate() {
+            let refused = i == 30 && removed.is_ok();
+            assert!(matches!((loaded, refused), (Loaded::Added, false) | (Loaded::Refused(_), true)), "{i}: {loaded:?}, {removed:?}");
+        }
+    }
 }

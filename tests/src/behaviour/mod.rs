@@ -172,6 +172,7 @@ macro_rules! behaviour_cases {
                 a_loaded_record_goes_on_from_its_revision
                 a_state_goes_with_what_is_loaded
                 of_concurrent_loads_each_record_is_added_once
+                what_refers_to_a_record_that_goes_meanwhile_is_refused_alone
             }
             memberships {
                 memberships_are_seen_by_members_and_admins
@@ -219,6 +220,7 @@ macro_rules! behaviour_cases {
                 no_record_is_left_without_its_owner_or_team
                 of_a_user_and_a_team_made_at_once_with_one_id_one_wins
                 no_task_is_left_with_an_assignee_who_cannot_read_it
+                no_task_is_left_with_an_assignee_who_is_gone
             }
             state {
                 what_was_never_written_is_absent

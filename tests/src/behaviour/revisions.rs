@@ -237,3 +237,21 @@ pub async fn no_task_is_left_with_an_assignee_who_cannot_read_it(env: &'static E
         }
     }
 }
+
+/// A user is removed while they are given tasks: neither comes to harm by the other, and no task is left with nobody for an assignee.
+pub async fn no_task_is_left_with_an_assignee_who_is_gone(env: &'static Env) {
+    let crew = env.crew().await;
+    for _ in 0..12 {
+        let user = env.member(&crew.team).await;
+        let tasks: Vec<_> = (0..4).map(|_| Task { assignee_id: Some(user.id), ..env.new_team_task(&crew.member, &crew.team) }).collect();
+        let makers: Vec<_> = tasks.iter().map(|task| tokio::spawn(env.create(as_user(&crew.member), task.clone()))).collect();
+        let remove = tokio::spawn(env.delete(Scope::System, Kind::User, user.id));
+        remove.await.unwrap().unwrap();
+        for (maker, task) in makers.into_iter().zip(tasks) {
+            match maker.await.unwrap() {
+                Ok(_) => assert_eq!(env.fresh(&task).await.unwrap().assignee_id, None),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Invalid, "{error}"),
+            }
+        }
+    }
+}
