@@ -67,7 +67,8 @@ pub trait Storage: Send + Sync {
     /// Only those of the backend itself.
     async fn state(&self, name: &str) -> Result<Option<State>>;
 
-    /// Writes a small named document if it is at the expected version; answers the new version (0 when it was removed).
+    /// Writes a small named document if it is at the expected version; answers the new version (0 when it was removed). No version of
+    /// a name comes twice: a document made anew goes on counting from the one that was removed.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Stale`] when it is not.
@@ -171,7 +172,7 @@ pub enum Loaded {
 pub struct State {
     /// The document.
     pub value: Value,
-    /// Counts its writes from 1.
+    /// Counts its writes from 1, also past a removal: who knows a version knows the very document.
     pub version: u64,
 }
 

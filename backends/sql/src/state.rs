@@ -5,10 +5,13 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::error::from_sqlx;
 
-const READ: &str = "SELECT value, version FROM state WHERE name = $1";
-const MAKE: &str = "INSERT INTO state (name, value, version) VALUES ($1, $2::json, 1) ON CONFLICT DO NOTHING";
-const WRITE: &str = "UPDATE state SET value = $2::json, version = version + 1 WHERE name = $1 AND version = $3";
-const REMOVE: &str = "DELETE FROM state WHERE name = $1 AND version = $2";
+// What was removed has no value, and keeps its version: no version comes twice.
+const READ: &str = "SELECT value, version FROM state WHERE name = $1 AND value IS NOT NULL";
+const MAKE: &str = "INSERT INTO state AS kept (name, value, version) VALUES ($1, $2::json, 1) \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, version = kept.version + 1 WHERE kept.value IS NULL RETURNING version";
+const WRITE: &str = "UPDATE state SET value = $2::json, version = version + 1 \
+    WHERE name = $1 AND version = $3 AND value IS NOT NULL RETURNING version";
+const REMOVE: &str = "UPDATE state SET value = NULL WHERE name = $1 AND version = $2 AND value IS NOT NULL RETURNING 0::bigint";
 
 /// Reads a document.
 pub(crate) async fn read(connection: &mut PgConnection, name: &str) -> Result<Option<State>> {
@@ -22,13 +25,13 @@ pub(crate) async fn write(connection: &mut PgConnection, write: &StateWrite) -> 
     // No stored version is past the range.
     let expect = i64::try_from(write.expect).unwrap_or(i64::MAX);
     let query = match &write.value {
-        Some(value) if expect == 0 => sqlx::query(MAKE).bind(&write.name).bind(value.to_string()),
-        Some(value) => sqlx::query(WRITE).bind(&write.name).bind(value.to_string()).bind(expect),
-        None => sqlx::query(REMOVE).bind(&write.name).bind(expect),
+        Some(value) if expect == 0 => sqlx::query_scalar(MAKE).bind(&write.name).bind(value.to_string()),
+        Some(value) => sqlx::query_scalar(WRITE).bind(&write.name).bind(value.to_string()).bind(expect),
+        None => sqlx::query_scalar(REMOVE).bind(&write.name).bind(expect),
     };
-    let done = query.execute(&mut *connection).await.map_err(from_sqlx)?.rows_affected() == 1;
-    if done {
-        return Ok(if write.value.is_some() { write.expect + 1 } else { 0 });
+    let version: Option<i64> = query.fetch_optional(&mut *connection).await.map_err(from_sqlx)?;
+    if let Some(version) = version {
+        return Ok(version.unsigned_abs());
     }
     match read(connection, &write.name).await?.map_or(0, |state| state.version) {
         // What is not there needs no removal.

@@ -10,6 +10,8 @@ use crate::{Error, ErrorKind, Id, Kind, Membership, MembershipRole, Record, Resu
 pub(super) struct Tables {
     records: BTreeMap<(Kind, Id), Record>,
     states: BTreeMap<String, State>,
+    /// The last versions of the states that were removed.
+    ended: BTreeMap<String, u64>,
     closed: bool,
 }
 
@@ -70,11 +72,14 @@ impl Tables {
         }
         match &write.value {
             Some(value) => {
-                self.states.insert(write.name.clone(), State { value: value.clone(), version: version + 1 });
-                Ok(version + 1)
+                let version = self.ended.remove(&write.name).unwrap_or(version) + 1;
+                self.states.insert(write.name.clone(), State { value: value.clone(), version });
+                Ok(version)
             }
             None => {
-                self.states.remove(&write.name);
+                if let Some(state) = self.states.remove(&write.name) {
+                    self.ended.insert(write.name.clone(), state.version);
+                }
                 Ok(0)
             }
         }

@@ -226,7 +226,7 @@ macro_rules! behaviour_cases {
                 what_was_never_written_is_absent
                 versions_count_the_writes
                 a_write_at_another_version_is_stale
-                a_state_is_removed_and_begins_anew
+                a_state_that_is_made_anew_goes_on_counting
                 to_remove_what_is_absent_as_expected_is_no_error
                 documents_are_kept_as_they_are
                 names_are_told_apart

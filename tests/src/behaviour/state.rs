@@ -36,13 +36,26 @@ pub async fn a_write_at_another_version_is_stale(env: &Env) {
     assert_eq!(env.storage.state(&name).await.unwrap(), Some(State { value: json!(2), version: 2 }));
 }
 
-pub async fn a_state_is_removed_and_begins_anew(env: &Env) {
+/// No version comes twice: whoever held the removed one is stale for good.
+pub async fn a_state_that_is_made_anew_goes_on_counting(env: &Env) {
     let name = env.name();
     env.storage.put_state(&write(&name, json!("here"), 0)).await.unwrap();
-    assert_eq!(env.storage.put_state(&write(&name, None, 1)).await.unwrap(), 0);
-    assert_eq!(env.storage.state(&name).await.unwrap(), None);
-    refused(env.storage.put_state(&write(&name, json!("here"), 1)).await, ErrorKind::Stale);
-    assert_eq!(env.storage.put_state(&write(&name, json!("again"), 0)).await.unwrap(), 1);
+    for version in 1..=3 {
+        assert_eq!(env.storage.put_state(&write(&name, None, version)).await.unwrap(), 0);
+        assert_eq!(env.storage.state(&name).await.unwrap(), None);
+        for value in [Some(json!("here")), None] {
+            let error = refused(env.storage.put_state(&write(&name, value, version)).await, ErrorKind::Stale);
+            assert_eq!(error.get("version"), Some("0"), "{error}");
+        }
+        assert_eq!(env.storage.put_state(&write(&name, None, 0)).await.unwrap(), 0);
+        let value = json!("again");
+        assert_eq!(env.storage.put_state(&write(&name, value.clone(), 0)).await.unwrap(), version + 1);
+        assert_eq!(env.storage.state(&name).await.unwrap(), Some(State { value, version: version + 1 }));
+        for expect in [0, version] {
+            refused(env.storage.put_state(&write(&name, json!("late"), expect)).await, ErrorKind::Stale);
+            refused(env.storage.put_state(&write(&name, None, expect)).await, ErrorKind::Stale);
+        }
+    }
 }
 
 pub async fn to_remove_what_is_absent_as_expected_is_no_error(env: &Env) {
