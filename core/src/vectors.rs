@@ -4,10 +4,12 @@ use async_trait::async_trait;
 
 use crate::{Id, Kind, Result, Scope};
 
-/// An index of embeddings. One record has at most one embedding a model.
+/// An index of embeddings. One record has at most one embedding a model, and it ends with the record: what is removed
+/// is neither near, nor counted, nor exported, and the same id made anew begins without an embedding.
 #[async_trait]
 pub trait VectorIndex: Send + Sync {
-    /// Stores embeddings, in place of earlier ones of the same record and model.
+    /// Stores embeddings, in place of earlier ones of the same record and model. One whose record is not there is left out: the
+    /// record went while it was made.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] for a vector whose dimensions are not its model's, or with a component that is not finite.
@@ -26,7 +28,7 @@ pub trait VectorIndex: Send + Sync {
     /// [`crate::ErrorKind::Invalid`] for a vector whose dimensions are not the model's.
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>>;
 
-    /// Records whose embedding by this model is missing or older than their revision, up to `limit`.
+    /// Records whose embedding by this model is missing or of another revision than theirs, up to `limit`.
     ///
     /// # Errors
     /// Only those of the backend itself.
@@ -38,7 +40,7 @@ pub trait VectorIndex: Send + Sync {
     /// Only those of the backend itself.
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>>;
 
-    /// Takes over embeddings as they are.
+    /// Takes over embeddings as they are, after their records.
     ///
     /// # Errors
     /// As [`Self::upsert`].

@@ -23,7 +23,7 @@ impl MemoryStorage {
         if tables.is_closed() { Err(closed()) } else { Ok(tables) }
     }
 
-    fn write(&self) -> Result<RwLockWriteGuard<'_, Tables>> {
+    pub(super) fn write(&self) -> Result<RwLockWriteGuard<'_, Tables>> {
         let tables = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if tables.is_closed() { Err(closed()) } else { Ok(tables) }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, Deref};
 
-use crate::{Error, ErrorKind, Id, Kind, Membership, MembershipRole, Record, Result, State, StateWrite};
+use crate::{Embedding, Error, ErrorKind, Id, Kind, Membership, MembershipRole, Record, Result, State, StateWrite};
 
 /// Everything that is stored. Kinds sort in dependency order, so the map's own order is that of an export.
 #[derive(Default)]
@@ -12,6 +12,8 @@ pub(super) struct Tables {
     states: BTreeMap<String, State>,
     /// The last versions of the states that were removed.
     ended: BTreeMap<String, u64>,
+    /// Of records that are there, by model, kind and id, which is the order of an export.
+    pub(super) embeddings: BTreeMap<(String, Kind, Id), Embedding>,
     closed: bool,
 }
 
@@ -91,11 +93,12 @@ pub(super) struct Transaction<'a> {
     tables: &'a mut Tables,
     /// What each changed place held before, in the order of the changes.
     undo: Vec<((Kind, Id), Option<Record>)>,
+    removed: Vec<(Kind, Id)>,
 }
 
 impl<'a> Transaction<'a> {
     pub(super) fn new(tables: &'a mut Tables) -> Self {
-        Self { tables, undo: Vec::new() }
+        Self { tables, undo: Vec::new(), removed: Vec::new() }
     }
 
     /// Stores a record, in place of what had its id.
@@ -108,14 +111,18 @@ impl<'a> Transaction<'a> {
     pub(super) fn remove(&mut self, kind: Kind, id: Id) {
         let before = self.tables.records.remove(&(kind, id));
         self.undo.push(((kind, id), before));
+        self.removed.push((kind, id));
     }
 
-    /// Keeps the changes, if the state write that goes with them can be done.
+    /// Keeps the changes, if the state write that goes with them can be done. Embeddings end with their records.
     pub(super) fn commit(mut self, state: Option<&StateWrite>) -> Result<()> {
         if let Some(write) = state {
             self.tables.put_state(write)?;
         }
         self.undo.clear();
+        if !self.removed.is_empty() {
+            self.tables.embeddings.retain(|(_, kind, id), _| !self.removed.contains(&(*kind, *id)));
+        }
         Ok(())
     }
 }

@@ -2,55 +2,53 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::MemoryStorage;
 use super::access::Access;
+use super::tables::Tables;
 use crate::{Embedding, Error, Id, Kind, Nearby, Neighbour, Result, Scope, Vector, VectorIndex, VectorModel};
 
-/// Embeddings in memory. It looks into the storage for what may be seen, and for what has changed.
+/// Embeddings in memory. They are kept beside the records, and end with them in the same moment.
 pub struct MemoryVectors {
     storage: Arc<MemoryStorage>,
-    embeddings: RwLock<Embeddings>,
 }
 
-/// By model, kind and id, which is the order of an export.
-type Embeddings = BTreeMap<(String, Kind, Id), Embedding>;
-
 impl MemoryVectors {
-    /// An empty index over the records of a storage.
+    /// The index over the records of a storage.
     pub fn new(storage: Arc<MemoryStorage>) -> Self {
-        Self { storage, embeddings: RwLock::default() }
+        Self { storage }
     }
 }
 
 #[async_trait]
 impl VectorIndex for MemoryVectors {
     async fn upsert(&self, embeddings: &[Embedding]) -> Result<()> {
-        let mut stored = self.embeddings.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.storage.write()?;
         for (i, embedding) in embeddings.iter().enumerate() {
             let model = &embedding.vector.model;
             let earlier = embeddings[..i].iter().find(|earlier| earlier.vector.model == *model);
-            check(&embedding.vector, dimensions(&stored, model).or(earlier.map(|earlier| earlier.vector.components.len())))?;
+            check(&embedding.vector, dimensions(&tables, model).or(earlier.map(|earlier| earlier.vector.components.len())))?;
         }
         for embedding in embeddings {
-            stored.insert((embedding.vector.model.clone(), embedding.kind, embedding.id), embedding.clone());
+            if !tables.has(embedding.kind, embedding.id) {
+                continue;
+            }
+            tables.embeddings.insert((embedding.vector.model.clone(), embedding.kind, embedding.id), embedding.clone());
         }
         Ok(())
     }
 
     async fn remove(&self, kind: Kind, id: Id) -> Result<()> {
-        let mut stored = self.embeddings.write().unwrap_or_else(PoisonError::into_inner);
-        stored.retain(|_, embedding| (embedding.kind, embedding.id) != (kind, id));
+        self.storage.write()?.embeddings.retain(|_, embedding| (embedding.kind, embedding.id) != (kind, id));
         Ok(())
     }
 
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
-        let stored = self.embeddings.read().unwrap_or_else(PoisonError::into_inner);
-        check(vector, dimensions(&stored, &vector.model))?;
         let tables = self.storage.read()?;
+        check(vector, dimensions(&tables, &vector.model))?;
         let access = Access::of(scope, &tables);
         let open = |embedding: &Embedding| {
             tables.get(embedding.kind, embedding.id).is_some_and(|record| {
@@ -60,7 +58,7 @@ impl VectorIndex for MemoryVectors {
             })
         };
 
-        let candidates = of_model(&stored, &vector.model).filter(|embedding| open(embedding));
+        let candidates = of_model(&tables, &vector.model).filter(|embedding| open(embedding));
         let mut found: Vec<_> = candidates
             .map(|embedding| Neighbour {
                 kind: embedding.kind,
@@ -74,18 +72,17 @@ impl VectorIndex for MemoryVectors {
     }
 
     async fn pending(&self, model: &str, limit: usize) -> Result<Vec<(Kind, Id)>> {
-        let stored = self.embeddings.read().unwrap_or_else(PoisonError::into_inner);
         let tables = self.storage.read()?;
-        let embedded: BTreeMap<_, _> = of_model(&stored, model).map(|e| ((e.kind, e.id), e.revision)).collect();
+        let embedded: BTreeMap<_, _> = of_model(&tables, model).map(|e| ((e.kind, e.id), e.revision)).collect();
         let content = tables.behind(None).filter(|record| record.kind().is_content());
-        let pending = content.filter(|record| embedded.get(&(record.kind(), record.id())).is_none_or(|at| *at < record.revision()));
+        let pending = content.filter(|record| embedded.get(&(record.kind(), record.id())).is_none_or(|at| *at != record.revision()));
         Ok(pending.map(|record| (record.kind(), record.id())).take(limit).collect())
     }
 
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
-        let stored = self.embeddings.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = self.storage.read()?;
         let start = after.map_or(Bound::Unbounded, |(model, kind, id)| Bound::Excluded((model.to_owned(), kind, id)));
-        Ok(stored.range((start, Bound::Unbounded)).map(|(_, embedding)| embedding.clone()).take(limit).collect())
+        Ok(tables.embeddings.range((start, Bound::Unbounded)).map(|(_, embedding)| embedding.clone()).take(limit).collect())
     }
 
     async fn load(&self, embeddings: &[Embedding]) -> Result<()> {
@@ -93,9 +90,9 @@ impl VectorIndex for MemoryVectors {
     }
 
     async fn describe(&self) -> Result<Vec<VectorModel>> {
-        let stored = self.embeddings.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = self.storage.read()?;
         let mut models: Vec<VectorModel> = Vec::new();
-        for embedding in stored.values() {
+        for embedding in tables.embeddings.values() {
             match models.last_mut().filter(|last| last.model == embedding.vector.model) {
                 Some(model) => model.count += 1,
                 None => models.push(VectorModel {
@@ -110,14 +107,14 @@ impl VectorIndex for MemoryVectors {
     }
 }
 
-fn of_model<'a>(stored: &'a Embeddings, model: &'a str) -> impl Iterator<Item = &'a Embedding> {
+fn of_model<'a>(tables: &'a Tables, model: &'a str) -> impl Iterator<Item = &'a Embedding> {
     let start = (model.to_owned(), Kind::ALL[0], Id::nil());
-    stored.range(start..).map(|(_, embedding)| embedding).take_while(move |embedding| embedding.vector.model == model)
+    tables.embeddings.range(start..).map(|(_, embedding)| embedding).take_while(move |embedding| embedding.vector.model == model)
 }
 
 /// The dimensions of a model's vectors; `None` when there are none yet.
-fn dimensions(stored: &Embeddings, model: &str) -> Option<usize> {
-    of_model(stored, model).next().map(|embedding| embedding.vector.components.len())
+fn dimensions(tables: &Tables, model: &str) -> Option<usize> {
+    of_model(tables, model).next().map(|embedding| embedding.vector.components.len())
 }
 
 fn check(vector: &Vector, dimensions: Option<usize>) -> Result<()> {

@@ -269,7 +269,8 @@ macro_rules! behaviour_cases {
                 vectors_of_different_models_are_never_compared
                 an_embedding_replaces_the_one_before
                 what_is_removed_is_no_longer_near
-                what_is_missing_or_older_is_pending
+                what_is_missing_or_of_another_revision_is_pending
+                an_embedding_ends_with_its_record
                 embeddings_are_exported_in_order_and_loaded
                 an_index_describes_its_models
             }

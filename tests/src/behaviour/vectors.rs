@@ -173,7 +173,7 @@ async fn pending(index: &Index) -> Vec<(Kind, Id)> {
     index.vectors.pending(&index.model, 1_000_000).await.unwrap()
 }
 
-pub async fn what_is_missing_or_older_is_pending(env: &Env) {
+pub async fn what_is_missing_or_of_another_revision_is_pending(env: &Env) {
     let Some(index) = Index::of(env) else { return };
     let user = env.user().await;
     let mut all = env.content(&user, None).await;
@@ -193,6 +193,41 @@ pub async fn what_is_missing_or_older_is_pending(env: &Env) {
     index.vectors.remove(all[0].kind(), all[0].id()).await.unwrap();
     assert_eq!(is_pending().await, [false, false]);
     assert!(index.vectors.pending(&index.model, 1).await.unwrap().len() <= 1);
+}
+
+/// A record made anew begins at revision 1, as the one before did: an embedding of the other text must not pass for its own.
+pub async fn an_embedding_ends_with_its_record(env: &Env) {
+    let Some(index) = Index::of(env) else { return };
+    let user = env.user().await;
+    let scope = as_user(&user);
+    let record = circle(env, &index, &user, 2).await.remove(0);
+    let (kind, id) = (record.kind(), record.id());
+    let held = async || {
+        let near = index.nearest(Scope::System, &[1.0, 0.0], 9, &Nearby::default()).await.contains(&id);
+        let after = Some((index.model.as_str(), Kind::User, Id::nil()));
+        let exported = index.vectors.export(after, 2).await.unwrap().iter().any(|e| e.vector.model == index.model && e.id == id);
+        let counted = index.vectors.describe().await.unwrap().into_iter().find(|model| model.model == index.model).unwrap().count;
+        (near, exported, counted, pending(&index).await.contains(&(kind, id)))
+    };
+    assert_eq!(held().await, (true, true, 2, false));
+
+    env.delete(scope, kind, id).await.unwrap();
+    assert_eq!(held().await, (false, false, 1, false));
+    // One that was being made meanwhile comes too late.
+    index.upsert(&record, &[1.0, 0.0]).await;
+    assert_eq!(held().await, (false, false, 1, false));
+
+    let anew = env.create(scope, renamed(&record, "Anew")).await.unwrap();
+    assert_eq!(held().await, (false, false, 1, true));
+    index.upsert(&anew, &[1.0, 0.0]).await;
+    assert_eq!(held().await, (true, true, 2, false));
+
+    // Removed and made anew in one batch, it is another record as well; one at a lower revision than was embedded is behind too.
+    let batch = vec![mosaic_core::Change::Delete { kind, id, revision: None }, mosaic_core::Change::Create(record.clone())];
+    env.apply(scope, batch).await.unwrap();
+    assert_eq!(held().await, (false, false, 1, true));
+    index.upsert(&super::records::at_revision(&record, 7), &[1.0, 0.0]).await;
+    assert_eq!(held().await, (true, true, 2, true));
 }
 
 pub async fn embeddings_are_exported_in_order_and_loaded(env: &Env) {
