@@ -108,6 +108,8 @@ pub(crate) struct Right {
 pub(crate) struct Unique<T> {
     /// The condition on `given` and `other`, another row of the table, under which they have it in common.
     pub(crate) same: &'static str,
+    /// Whether it stays as it was made: an update leaves it alone, whatever is given.
+    pub(crate) fixed: bool,
     /// The field that is named in a refusal.
     pub(crate) field: &'static str,
     /// Its value, unless that is a secret.

@@ -10,7 +10,7 @@ use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 
 use crate::error;
 use crate::statement::Statement;
-use crate::table::{Holder, Right, Rule, Table, decode};
+use crate::table::{Holder, Right, Rule, Table, Unique, decode};
 
 /// Why a record was not added.
 pub(crate) enum Reason {
@@ -72,7 +72,7 @@ pub(crate) async fn update<T: Table>(connection: &mut PgConnection, scope: Scope
         condition.add(&mut statement);
     }
     statement.sql(" AND ");
-    taken_by::<T>(&mut statement);
+    becomes_taken_by::<T>(&mut statement);
     statement.sql(" IS NULL RETURNING ").sql(T::COLUMNS);
     statement.row(connection).await?.as_ref().map(decode).transpose()
 }
@@ -84,7 +84,7 @@ pub(crate) async fn why_not_updated<T: Table>(connection: &mut PgConnection, sco
     statement.sql(", ");
     first_broken(&mut statement, when_changed::<T>());
     statement.sql(", ");
-    taken_by::<T>(&mut statement);
+    becomes_taken_by::<T>(&mut statement);
     from_given(&mut statement, &[given]);
     statement.sql(" JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = given.id");
     let Some(row) = statement.row(connection).await? else { return Ok(Error::not_found(T::KIND, given.id())) };
@@ -196,7 +196,16 @@ fn broken<T: Table>(row: &PgRow, index: usize, mut conditions: impl Iterator<Ite
 
 /// Selects the id of another row that has what each must have to itself; null when there is none.
 fn taken_by<T: Table>(statement: &mut Statement) {
-    match T::UNIQUE {
+    select_taken_by(statement, T::UNIQUE);
+}
+
+/// The same of a row that is changed: what an update leaves alone cannot become another's.
+fn becomes_taken_by<T: Table>(statement: &mut Statement) {
+    select_taken_by(statement, T::UNIQUE.filter(|unique| !unique.fixed));
+}
+
+fn select_taken_by<T: Table>(statement: &mut Statement, unique: Option<Unique<T>>) {
+    match unique {
         Some(unique) => {
             statement.sql("(SELECT other.id FROM ").sql(T::NAME).sql(" AS other WHERE other.id <> given.id AND ").sql(unique.same).sql(")")
         }

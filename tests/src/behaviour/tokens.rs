@@ -60,7 +60,15 @@ pub async fn an_update_leaves_the_hash_the_use_and_the_user(env: &Env) {
     let used_at = env.now();
     env.storage.touch_token(token.id, used_at).await.unwrap();
 
+    // Not even another's hash is looked at.
+    let others = env.new_token(&admin);
+    env.stored(others.clone()).await;
+    let renamed = env.update(as_user(&user), Token { hash: others.hash, ..token.clone() }).await.unwrap();
+    assert_eq!(renamed.revision(), 2);
+    assert_eq!(env.storage.authenticate(&others.hash.unwrap()).await.unwrap().map(|(_, user)| user.id), Some(admin.id));
+
     let changed = Token {
+        revision: 2,
         name: "desktop".into(),
         scopes: vec![TokenScope::Read],
         expires_at: None,

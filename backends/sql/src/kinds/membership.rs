@@ -44,6 +44,7 @@ impl Table for Membership {
     ];
     const UNIQUE: Option<Unique<Self>> = Some(Unique {
         same: "other.team_id = given.team_id AND other.user_id = given.user_id",
+        fixed: true,
         field: "user_id",
         value: |membership| Some(membership.user_id.to_string()),
     });

@@ -24,7 +24,7 @@ impl Table for Team {
     const NEW: &'static [Rule<Self>] =
         &[Rule { holds: "NOT EXISTS (SELECT FROM users WHERE users.id = given.id)", otherwise: |team| taken(Kind::User, team.id) }];
     const UNIQUE: Option<Unique<Self>> =
-        Some(Unique { same: "other.slug = given.slug", field: "slug", value: |team| Some(team.slug.clone()) });
+        Some(Unique { same: "other.slug = given.slug", fixed: false, field: "slug", value: |team| Some(team.slug.clone()) });
 
     const BEFORE_INSERT: Option<&'static str> = Some(super::LOCK_SPACES);
     const HOLDS: Option<Holder> = Some(Holder::Team);

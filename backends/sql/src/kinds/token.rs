@@ -34,7 +34,7 @@ impl Table for Token {
         holds: "EXISTS (SELECT FROM users WHERE users.id = given.user_id)",
         otherwise: |token| missing("user_id", Kind::User, token.user_id),
     }];
-    const UNIQUE: Option<Unique<Self>> = Some(Unique { same: "other.hash = given.hash", field: "hash", value: |_| None });
+    const UNIQUE: Option<Unique<Self>> = Some(Unique { same: "other.hash = given.hash", fixed: true, field: "hash", value: |_| None });
 
     /// When a token was last used is no part of what it is.
     fn is_same(&self, given: &Self) -> bool {

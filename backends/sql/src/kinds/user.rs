@@ -32,7 +32,7 @@ impl Table for User {
     const NEW: &'static [Rule<Self>] =
         &[Rule { holds: "NOT EXISTS (SELECT FROM teams WHERE teams.id = given.id)", otherwise: |user| taken(Kind::Team, user.id) }];
     const UNIQUE: Option<Unique<Self>> =
-        Some(Unique { same: "other.login = given.login", field: "login", value: |user| Some(user.login.clone()) });
+        Some(Unique { same: "other.login = given.login", fixed: false, field: "login", value: |user| Some(user.login.clone()) });
 
     const BEFORE_INSERT: Option<&'static str> = Some(super::LOCK_SPACES);
     const HOLDS: Option<Holder> = Some(Holder::Owner);
