@@ -42,6 +42,11 @@ impl Scope {
 
     /// Whether all accounts are open to it.
     pub fn manages_accounts(self) -> bool {
-        !matches!(self, Self::User(_))
+        matches!(self, Self::Admin(_) | Self::System)
+    }
+
+    /// Whether all content is open to it.
+    pub fn opens_content(self) -> bool {
+        matches!(self, Self::System)
     }
 }

@@ -148,7 +148,7 @@ fn uncut<T: Table>(rows: &[PgRow]) -> Result<(Vec<T>, bool)> {
 
 /// Whether the scope sees every row of the table: [`Table::OPEN`], known here already.
 fn is_open<T: Table>(scope: Scope) -> bool {
-    if T::CONTENT { scope == Scope::System } else { scope.manages_accounts() }
+    if T::CONTENT { scope.opens_content() } else { scope.manages_accounts() }
 }
 
 /// Checks that a query asks for nothing but what the kind offers: fields get into the SQL by their names.

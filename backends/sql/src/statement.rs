@@ -17,11 +17,12 @@ impl Statement {
         Self(QueryBuilder::new(sql))
     }
 
-    /// One on behalf of a scope. Any piece may use it: `$1` is the user who asks, null for [`Scope::System`]; `$2` says
-    /// whether all accounts are open to them.
+    /// One on behalf of a scope. Any piece may use it: `$1` is the user who asks, null when there is none; `$2` says
+    /// whether all accounts are open to them, `$3` whether all content is.
     pub(crate) fn of(scope: Scope, sql: &'static str) -> Result<Self> {
         let mut arguments = PgArguments::default();
         let bound = arguments.add(scope.user()).and_then(|()| arguments.add(scope.manages_accounts()));
+        let bound = bound.and_then(|()| arguments.add(scope.opens_content()));
         bound.map_err(|error| Error::new(ErrorKind::Internal, "a scope cannot be bound").source(error))?;
         Ok(Self(QueryBuilder::with_arguments(sql, arguments)))
     }

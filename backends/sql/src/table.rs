@@ -2,7 +2,7 @@
 //! are written once, for any table, in `read`, `write`, `change` and `load`. What must not come in: one kind's knowledge.
 //!
 //! Conditions speak of three things: `kept`, the stored row; `given`, the record that is to be written; and the scope, as
-//! [`Statement::of`](crate::statement::Statement::of) binds it (`$1` the user who asks, `$2` whether all accounts are open).
+//! [`Statement::of`](crate::statement::Statement::of) binds it (`$1` the user who asks, `$2` whether all accounts are open, `$3` whether all content is).
 //! They are part of the statement that reads or writes. Only when it did nothing are they asked one by one, for the reason.
 
 use mosaic_core::{Entity, Error, Id, Record, Result};
@@ -85,7 +85,7 @@ pub(crate) trait Table: Entity + Into<Record> {
     }
 
     /// The condition under which a scope needs no right: content is open to the system alone, accounts also to admins.
-    const OPEN: &'static str = if Self::CONTENT { "$1::uuid IS NULL" } else { "$2::boolean" };
+    const OPEN: &'static str = if Self::CONTENT { "$3::boolean" } else { "$2::boolean" };
 }
 
 /// A condition on writing, and the refusal where it does not hold.
