@@ -15,7 +15,8 @@ use crate::Id;
 /// The finer points:
 /// - A user makes content in spaces they are a member of, with themselves as the owner. Only the present owner
 ///   or a team owner changes `owner_id`, and only to a member of the team; a personal record's owner is changed by
-///   [`Scope::System`] alone. Moving a record between spaces takes membership in both.
+///   [`Scope::System`] alone. Taking a record out of a team takes what removing it does, its owner or a team owner, and
+///   membership in the space that it goes to.
 /// - An assignee must be able to read the task: a change that breaks this is refused. Removing a membership
 ///   or a user takes back the assignments that it made possible, which counts as a change of those tasks.
 /// - A user is removed with their memberships and tokens, a team with its memberships, but only when they hold no

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tables::Tables;
 use crate::{Error, Id, Kind, MembershipRole, Record, Result, Scope, refusal};
 
+const TAKES_OUT: &str = "only its owner or an owner of its team gives a record away or moves it out";
+
 /// What a scope amounts to at this moment.
 pub(super) struct Access {
     scope: Scope,
@@ -48,7 +50,7 @@ impl Access {
             }
             Record::Task(_) | Record::Note(_) => {
                 let Some(place) = Place::of(record) else { return Ok(()) };
-                self.need(self.is_system() || self.is(place.owner_id), "whoever makes a record is its owner", record)?;
+                self.need(self.scope.opens_content() || self.is(place.owner_id), "whoever makes a record is its owner", record)?;
                 self.may_enter(tables, place, record)
             }
         }
@@ -74,13 +76,14 @@ impl Access {
             return self.need(same || self.scope.manages_accounts(), "only an admin changes a login or a role", wanted);
         }
         let (Some(from), Some(to)) = (Place::of(now), Place::of(wanted)) else { return Ok(()) };
-        if self.is_system() {
+        if self.scope.opens_content() {
             return Ok(());
         }
         if from.owner_id != to.owner_id {
             self.may_hand_over(tables, from, to, wanted)?;
         }
         if from.space_id() != to.space_id() {
+            self.need(self.disposes_of(from), TAKES_OUT, wanted)?;
             self.may_enter(tables, to, wanted)?;
         }
         Ok(())
@@ -101,7 +104,7 @@ impl Access {
     /// Whether they may give a record to another owner: never a personal one, and only to someone who is in its team.
     fn may_hand_over(&self, tables: &Tables, from: Place, to: Place, wanted: &Record) -> Result<()> {
         self.need(from.team_id.is_some(), "a personal record keeps its owner", wanted)?;
-        self.need(self.disposes_of(from), "only its owner or an owner of its team gives a record to another", wanted)?;
+        self.need(self.disposes_of(from), TAKES_OUT, wanted)?;
         match to.team_id {
             Some(team_id) if tables.role_in(team_id, to.owner_id).is_none() => {
                 Err(Error::invalid("the new owner is not a member of the team").with("field", "owner_id").with("user", to.owner_id))
@@ -126,10 +129,6 @@ impl Access {
         }
     }
 
-    fn is_system(&self) -> bool {
-        self.scope == Scope::System
-    }
-
     fn is(&self, user_id: Id) -> bool {
         self.scope.user() == Some(user_id)
     }
@@ -141,7 +140,7 @@ impl Access {
 
     /// Whether they are a member of the space; being an admin is not enough.
     fn works_in(&self, place: Place) -> bool {
-        self.is_system()
+        self.scope.opens_content()
             || match place.team_id {
                 Some(team_id) => self.teams.contains_key(&team_id),
                 None => self.is(place.owner_id),
@@ -151,7 +150,7 @@ impl Access {
     /// Whether they own the record, or the team it lives in.
     fn disposes_of(&self, place: Place) -> bool {
         let owns_team = place.team_id.is_some_and(|team_id| self.teams.get(&team_id) == Some(&MembershipRole::Owner));
-        self.is_system() || self.is(place.owner_id) || owns_team
+        self.scope.opens_content() || self.is(place.owner_id) || owns_team
     }
 
     fn need(&self, allowed: bool, rule: &'static str, record: &Record) -> Result<()> {

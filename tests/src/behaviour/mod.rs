@@ -197,7 +197,7 @@ macro_rules! behaviour_cases {
                 the_system_gives_content_to_nobody_who_is_not_there
                 the_owner_moves_content_between_their_spaces
                 a_move_takes_content_from_one_list_to_the_other
-                a_member_moves_anothers_content_between_teams_of_both
+                team_content_is_moved_out_by_its_owner_or_a_team_owner
                 nobody_moves_anothers_content_into_a_personal_space
                 admins_move_nothing_into_teams_they_are_not_in
                 the_system_moves_anything_anywhere

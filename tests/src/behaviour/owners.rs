@@ -93,14 +93,24 @@ pub async fn a_move_takes_content_from_one_list_to_the_other(env: &Env) {
     }
 }
 
-pub async fn a_member_moves_anothers_content_between_teams_of_both(env: &Env) {
+/// Whoever may not remove a record does not move it out of its team either, which comes to the same for the others.
+pub async fn team_content_is_moved_out_by_its_owner_or_a_team_owner(env: &Env) {
     let crew = env.crew().await;
     let other = env.team().await;
-    env.join(&other, &crew.colleague, MembershipRole::Member).await;
+    for user in [&crew.colleague, &crew.lead] {
+        // As an owner there, which counts for nothing in the team that the record leaves.
+        env.join(&other, user, MembershipRole::Owner).await;
+    }
     for record in env.content(&crew.member, Some(&crew.team)).await {
-        let moved = env.update(as_user(&crew.colleague), with_team(&record, Some(other.id))).await.unwrap();
+        for scope in [as_user(&crew.colleague), Scope::Admin(crew.colleague.id)] {
+            refused(env.update(scope, with_team(&record, Some(other.id))).await, ErrorKind::Forbidden);
+        }
+        // Its owner is not in the other team.
+        refused(env.update(as_user(&crew.member), with_team(&record, Some(other.id))).await, ErrorKind::Invalid);
+        assert_eq!(env.get(Scope::System, record.kind(), record.id()).await.as_ref(), Some(&record));
+        let moved = env.update(as_user(&crew.lead), with_team(&record, Some(other.id))).await.unwrap();
         env.assert_unseen(&moved, &[as_user(&crew.member)]).await;
-        env.assert_seen(&moved, &[as_user(&crew.colleague)]).await;
+        env.assert_seen(&moved, &[as_user(&crew.colleague), as_user(&crew.lead)]).await;
     }
 }
 

@@ -43,8 +43,11 @@ pub(super) const fn may_become<T: Content>() -> [Rule<T>; 5] {
             otherwise: |given| forbidden("a personal record keeps its owner", T::KIND, given.id()),
         },
         Rule {
-            holds: concat!("given.owner_id = kept.owner_id OR kept.owner_id = $1 OR ", writes_as_owner_of!("kept.team_id")),
-            otherwise: |given| forbidden("only its owner or an owner of its team gives a record to another", T::KIND, given.id()),
+            holds: concat!(
+                "given.owner_id = kept.owner_id AND given.team_id IS NOT DISTINCT FROM kept.team_id OR kept.owner_id = $1 OR ",
+                writes_as_owner_of!("kept.team_id"),
+            ),
+            otherwise: |given| forbidden("only its owner or an owner of its team gives a record away or moves it out", T::KIND, given.id()),
         },
         Rule {
             holds: "given.owner_id = kept.owner_id OR given.team_id IS NULL OR EXISTS (\
