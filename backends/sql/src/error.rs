@@ -39,6 +39,12 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     [IN_THE_WAY, GONE_MEANWHILE].contains(&error.message())
 }
 
+/// The schema is somebody else's.
+pub(crate) fn foreign() -> Error {
+    Error::new(ErrorKind::Corrupt, "the database holds tables that are not Mosaic's, under names that it needs")
+        .hint("give Mosaic an empty database, or a user whose search_path leads to an empty schema")
+}
+
 const IN_THE_WAY: &str = "another write got in the way";
 
 const GONE_MEANWHILE: &str = "refers to a record that does not exist any more";
@@ -64,6 +70,7 @@ mod sqlstate {
     pub(super) const DEADLOCK_DETECTED: &str = "40P01";
     pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub(super) const UNDEFINED_COLUMN: &str = "42703";
+    pub(super) const DUPLICATE_TABLE: &str = "42P07";
     pub(super) const UNDEFINED_TABLE: &str = "42P01";
     pub(super) const DISK_FULL: &str = "53100";
     pub(super) const INSUFFICIENT_RESOURCES: &str = "53";
@@ -98,6 +105,7 @@ fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
         }
         INSUFFICIENT_PRIVILEGE => Error::new(ErrorKind::Config, "the database user may not do this")
             .hint("make the database user the owner of the database's schema"),
+        DUPLICATE_TABLE => foreign(),
         UNDEFINED_TABLE | UNDEFINED_COLUMN => {
             Error::new(ErrorKind::Corrupt, "the database does not have Mosaic's schema any more").hint("restore the database from a backup")
         }
@@ -150,6 +158,7 @@ mod tests {
         check("25006", ErrorKind::Unavailable, Retry::Safe);
         check("42501", ErrorKind::Config, Retry::Never);
         check("42P01", ErrorKind::Corrupt, Retry::Never);
+        check("42P07", ErrorKind::Corrupt, Retry::Never);
         check("58030", ErrorKind::Corrupt, Retry::Never);
         check("XX001", ErrorKind::Corrupt, Retry::Never);
         check("XX000", ErrorKind::Internal, Retry::Never);
