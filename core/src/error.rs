@@ -3,7 +3,7 @@
 //! part of an error but its source may reach a terminal, a log or a client.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The result of everything fallible in Mosaic.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -190,9 +190,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
+        one_line(f, &self.0.message)?;
         for (i, (key, value)) in self.0.context.iter().enumerate() {
-            write!(f, "{}{key}={value}", if i == 0 { " (" } else { ", " })?;
+            write!(f, "{}{key}=", if i == 0 { " (" } else { ", " })?;
+            one_line(f, value)?;
         }
         if !self.0.context.is_empty() {
             f.write_str(")")?;
@@ -201,11 +202,27 @@ impl fmt::Display for Error {
     }
 }
 
+/// Writes a text so that it stays on its line and shows what it holds: it may be somebody's input. Escaped are control characters, what
+/// ends a line, and what turns the direction of writing (Unicode Standard Annex 9, table 1).
+fn one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for character in text.chars() {
+        match character {
+            '\u{2028}' | '\u{2029}' | '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+                write!(f, "{}", character.escape_default())?;
+            }
+            _ if character.is_control() => write!(f, "{}", character.escape_default())?,
+            _ => f.write_char(character)?,
+        }
+    }
+    Ok(())
+}
+
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}, retry {:?}]", self, self.0.kind.code(), self.0.retry)?;
         if let Some(hint) = &self.0.hint {
-            write!(f, "\n  hint: {hint}")?;
+            f.write_str("\n  hint: ")?;
+            one_line(f, hint)?;
         }
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
@@ -225,6 +242,16 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_in_neither_breaks_the_line_nor_turns_it() {
+        let input = "a\nb\r\u{1b}[31m\u{7f}\u{85}\u{9b}\u{202e}\u{2066}\u{61c}\u{2028} é\u{1F600} \"\\";
+        let shown = "a\\nb\\r\\u{1b}[31m\\u{7f}\\u{85}\\u{9b}\\u{202e}\\u{2066}\\u{61c}\\u{2028} é\u{1F600} \"\\";
+        let error = Error::invalid(format!("no such {input}")).with("tag", input).hint(format!("not {input}"));
+        assert_eq!(error.to_string(), format!("no such {shown} (tag={shown})"));
+        assert!(format!("{error:?}").ends_with(&format!("\n  hint: not {shown}")), "{error:?}");
+        assert_eq!((error.get("tag"), error.hint_text()), (Some(input), Some(format!("not {input}").as_str())), "as it came, for programs");
+    }
 
     #[test]
     fn the_source_is_in_the_report_and_not_on_the_line() {
