@@ -9,6 +9,8 @@ pub const PAGE_ITEMS: usize = 200;
 /// a list of large records costs bounded memory: 8 MiB.
 pub const PAGE_BYTES: usize = 8 << 20;
 
+const _: () = assert!(crate::model::BODY_BYTES <= PAGE_BYTES, "no record within the bounds takes a page to itself");
+
 /// A list of one kind: narrowed by filters, ordered by one field and then by id, cut into pages.
 ///
 /// ```

@@ -127,14 +127,16 @@ fn order_keys(statement: &mut Statement, order: Order, of: &'static str) {
     statement.sql(of).sql(".id").sql(direction);
 }
 
-/// Selects the columns of the rows `kept`. Past [`PAGE_BYTES`] a body is null: the server sends no more
+/// Selects the columns of the rows `kept`. Past [`PAGE_BYTES`] a body is null, unless it is the first: the server sends no more
 /// than that. Its length is known without reading it.
 fn select_cut<T: Table>(statement: &mut Statement, order: Order) {
     statement.sql(T::LEAN);
     if T::BODY {
         statement.sql(", CASE WHEN sum(octet_length(kept.body)) OVER (ORDER BY ");
         order_keys(statement, order, "kept");
-        statement.sql(" ROWS UNBOUNDED PRECEDING) <= ").bind(PAGE_BYTES as i64).sql(" THEN kept.body END AS body");
+        statement.sql(" ROWS UNBOUNDED PRECEDING) <= ").bind(PAGE_BYTES as i64).sql(" OR row_number() OVER (ORDER BY ");
+        order_keys(statement, order, "kept");
+        statement.sql(") = 1 THEN kept.body END AS body");
     }
 }
 

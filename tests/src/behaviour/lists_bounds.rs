@@ -88,6 +88,24 @@ pub async fn a_page_of_large_records_ends_early(env: &Env) {
     }
 }
 
+/// Storage holds no bound on a body; what is past a page's is shown all the same, and what comes behind it too.
+pub async fn a_record_larger_than_a_page_is_a_page_of_its_own(env: &Env) {
+    let user = env.user().await;
+    let mut notes = Vec::new();
+    for bytes in [3, PAGE_BYTES + 1, 5] {
+        notes.push(Record::Note(env.stored(Note { body: "x".repeat(bytes), ..env.new_note(&user) }).await));
+    }
+    for (order, expected) in [("created_at", [0, 1, 2]), ("-created_at", [2, 1, 0])] {
+        let mut query = Query::new(Kind::Note).order(order).unwrap();
+        for (i, place) in expected.into_iter().enumerate() {
+            let page = env.page(as_user(&user), &query).await;
+            assert!(page.items == notes[place..=place], "page {i} by {order} has {} items", page.items.len());
+            assert_eq!(page.next.is_some(), i < 2);
+            query = query.after(page.next);
+        }
+    }
+}
+
 pub async fn what_comes_in_behind_is_seen_and_what_comes_in_before_is_not(env: &Env) {
     let user = env.user().await;
     let tasks = tasks(env, &user, 6).await;

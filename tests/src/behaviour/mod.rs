@@ -146,6 +146,7 @@ macro_rules! behaviour_cases {
                 the_last_page_says_that_it_is
                 a_page_holds_200_items_at_most
                 a_page_of_large_records_ends_early
+                a_record_larger_than_a_page_is_a_page_of_its_own
                 what_comes_in_behind_is_seen_and_what_comes_in_before_is_not
                 a_list_goes_on_behind_an_item_that_is_gone
                 items_with_equal_keys_are_ordered_by_id
