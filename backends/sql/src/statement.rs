@@ -56,6 +56,12 @@ impl Statement {
         }
     }
 
+    /// Its text, without the values.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        self.0.sql().as_str().to_owned()
+    }
+
     /// Runs it for its rows.
     pub(crate) async fn rows(mut self, connection: &mut PgConnection) -> Result<Vec<PgRow>> {
         self.0.build().fetch_all(connection).await.map_err(error::from_sqlx)
