@@ -173,7 +173,7 @@ impl Place {
         match record {
             Record::Task(task) => Some(Self { owner_id: task.owner_id, team_id: task.team_id }),
             Record::Note(note) => Some(Self { owner_id: note.owner_id, team_id: note.team_id }),
-            _ => None,
+            Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) => None,
         }
     }
 

@@ -56,7 +56,7 @@ pub(super) fn check_holds_nothing(tables: &Tables, kind: Kind, id: Id) -> Result
     let held = |content: &&Record| match content {
         Record::Task(task) => task.owner_id == id || task.team_id == Some(id),
         Record::Note(note) => note.owner_id == id || note.team_id == Some(id),
-        _ => false,
+        Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) => false,
     };
     let contents = Kind::ALL.iter().copied().filter(|kind| kind.is_content());
     let counts: Vec<_> = contents.map(|content| (content, tables.of_kind(content).filter(held).count() as u64)).collect();

@@ -148,7 +148,7 @@ fn body_bytes(record: &Record) -> usize {
     match record {
         Record::Task(task) => task.body.len(),
         Record::Note(note) => note.body.len(),
-        _ => 0,
+        Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) => 0,
     }
 }
 

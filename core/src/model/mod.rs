@@ -1,8 +1,13 @@
 //! The model: what Mosaic keeps. One file per kind, each with its struct, its bounds and what it can be
 //! filtered and ordered by. What must not come in: how a record is stored, or who may see it.
 //!
-//! To add a kind: write its file here and name it in [`kinds!`](crate::kinds) below (in dependency order), write its
-//! table in the SQL crate, and add one migration. Lists, the HTTP API, OpenAPI, import and export follow.
+//! To add a kind:
+//! 1. Write its file here, name its struct below and in core's `lib.rs`, and its variant in [`kinds!`](crate::kinds) (in dependency order).
+//! 2. Say in `memory/` who may do what with it and what must hold of it: the compiler names the places.
+//! 3. Write its table in the SQL crate, and one migration; a test there names the columns and indexes that are missing.
+//! 4. Give the behaviour suite a record of it (`tests/src/behaviour/env.rs`, `records.rs`), and cases of its own.
+//!
+//! Lists, the HTTP API, OpenAPI, import and export follow.
 
 mod bounds;
 mod field;
@@ -90,12 +95,13 @@ macro_rules! common_fields {
 }
 pub(crate) use common_fields;
 
-/// Calls a macro of the caller's with every kind, in dependency order: `Variant "singular" "plural"`.
-/// A record refers only to records of kinds before its own.
+/// Calls a macro of the caller's with every kind, in dependency order: `Variant "singular" "plural"`, behind what is given in
+/// parentheses. A record refers only to records of kinds before its own.
 #[macro_export]
 macro_rules! kinds {
-    ($then:ident) => {
-        $then! {
+    ($($then:ident)::+ $(, ($($given:tt)*))?) => {
+        $($then)::+! {
+            $(($($given)*))?
             User "user" "users",
             Team "team" "teams",
             Membership "membership" "memberships",
@@ -116,14 +122,15 @@ macro_rules! kinds {
 #[macro_export]
 macro_rules! with_entity {
     ($record:expr, $entity:ident => $body:expr) => {
-        match $record {
-            $crate::Record::User($entity) => $body,
-            $crate::Record::Team($entity) => $body,
-            $crate::Record::Membership($entity) => $body,
-            $crate::Record::Token($entity) => $body,
-            $crate::Record::Task($entity) => $body,
-            $crate::Record::Note($entity) => $body,
-        }
+        $crate::kinds!($crate::__match_record, ($record, $entity => $body))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __match_record {
+    (($record:expr, $entity:ident => $body:expr) $($Variant:ident $singular:literal $plural:literal,)*) => {
+        match $record { $($crate::Record::$Variant($entity) => $body,)* }
     };
 }
 
@@ -137,31 +144,19 @@ macro_rules! with_entity {
 #[macro_export]
 macro_rules! with_kind {
     ($kind:expr, $Type:ident => $body:expr) => {
+        $crate::kinds!($crate::__match_kind, ($kind, $Type => $body))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __match_kind {
+    (($kind:expr, $Type:ident => $body:expr) $($Variant:ident $singular:literal $plural:literal,)*) => {
         match $kind {
-            $crate::Kind::User => {
-                type $Type = $crate::User;
+            $($crate::Kind::$Variant => {
+                type $Type = $crate::$Variant;
                 $body
-            }
-            $crate::Kind::Team => {
-                type $Type = $crate::Team;
-                $body
-            }
-            $crate::Kind::Membership => {
-                type $Type = $crate::Membership;
-                $body
-            }
-            $crate::Kind::Token => {
-                type $Type = $crate::Token;
-                $body
-            }
-            $crate::Kind::Task => {
-                type $Type = $crate::Task;
-                $body
-            }
-            $crate::Kind::Note => {
-                type $Type = $crate::Note;
-                $body
-            }
+            })*
         }
     };
 }
