@@ -11,7 +11,7 @@ use mosaic_pglite as _;
 use mosaic_tests::behaviour::{Opened, TestClock};
 use mosaic_tests::behaviour_suite;
 
-behaviour_suite!(memory);
+behaviour_suite!(memory, Vectors);
 behaviour_suite!(pglite);
 
 async fn memory() -> Result<Opened> {

@@ -10,7 +10,7 @@
 //!     Ok(Opened { backend: mosaic_core::memory::open(), clock: None })
 //! }
 //!
-//! mosaic_tests::behaviour_suite!(memory);
+//! mosaic_tests::behaviour_suite!(memory, Vectors);
 //! # fn main() {}
 //! ```
 //!
@@ -44,7 +44,7 @@ pub mod visibility;
 
 pub use clock::TestClock;
 pub use env::Env;
-pub use suite::{Opened, Suite};
+pub use suite::{Capability, Opened, Suite};
 
 /// Calls a macro of the caller's with every case, by area.
 #[macro_export]

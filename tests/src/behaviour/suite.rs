@@ -23,34 +23,64 @@ pub(crate) type Open = fn() -> BoxFuture<Result<Opened>>;
 /// One runtime for every suite of a test binary: what a backend started lives on it, and must not end with a test.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
 
+/// What a backend may lack. Its line in a test says what it has: what is claimed and is not there fails, what is there and not claimed too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capability {
+    /// It keeps embeddings.
+    Vectors,
+}
+
+impl Capability {
+    /// What the cases of an area ask for.
+    fn of_area(area: &str) -> Option<Self> {
+        (area == "vectors").then_some(Self::Vectors)
+    }
+}
+
 /// The suite on one backend.
 pub struct Suite {
     name: &'static str,
+    claims: &'static [Capability],
     open: Open,
     env: OnceLock<std::result::Result<Env, String>>,
 }
 
 impl Suite {
     /// The suite on the backend that `open` opens when the first case runs.
-    pub const fn new(name: &'static str, open: Open) -> Self {
-        Self { name, open, env: OnceLock::new() }
+    pub const fn new(name: &'static str, claims: &'static [Capability], open: Open) -> Self {
+        Self { name, claims, open, env: OnceLock::new() }
     }
 
-    /// Runs one case.
+    /// Runs one case, unless its area asks for what the backend does not claim.
     ///
     /// # Panics
     /// When the case fails, or the backend cannot be opened.
-    pub fn run<F: Future<Output = ()>>(&'static self, case: impl FnOnce(&'static Env) -> F) {
-        RUNTIME.block_on(case(self.env()));
+    pub fn run<F: Future<Output = ()>>(&'static self, area: &str, case: impl FnOnce(&'static Env) -> F) {
+        if self.runs(area) {
+            RUNTIME.block_on(case(self.env()));
+        }
     }
 
-    /// Checks that the suite runs every case there is, and reports what is skipped. The report goes past the capture of the test runner.
+    fn runs(&self, area: &str) -> bool {
+        Capability::of_area(area).is_none_or(|capability| self.claims.contains(&capability))
+    }
+
+    /// Checks that the suite runs every case there is, on a backend that has what it claims, and reports what is run and what is
+    /// skipped. The report goes past the capture of the test runner.
     ///
     /// # Panics
-    /// When there is no case, or one in the sources that is not in the suite.
+    /// When no case is run, one in the sources is not in the suite, or the backend's claims are wrong.
     pub fn report(&self, areas: &[(&str, &[&str])]) {
-        let run: usize = areas.iter().map(|(_, cases)| cases.len()).sum();
-        assert!(run > 0, "the suite has no cases");
+        let has_vectors = self.env().vectors.is_some();
+        assert_eq!(
+            has_vectors,
+            self.claims.contains(&Capability::Vectors),
+            "whether {} has vectors is not what its line claims",
+            self.name
+        );
+        let count = |runs: bool| areas.iter().filter(|(area, _)| self.runs(area) == runs).map(|(_, cases)| cases.len()).sum::<usize>();
+        let (run, skipped) = (count(true), count(false));
+        assert!(run > 0, "no case is run");
         for (area, source) in super::SOURCES {
             let named = areas.iter().find(|(name, _)| name == area).map_or(&[][..], |(_, cases)| *cases);
             let written: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next()).collect();
@@ -59,13 +89,9 @@ impl Suite {
                 assert!(named.contains(&case), "{area}::{case} is not named in behaviour_cases!");
             }
         }
-        let skipped = match self.env().vectors {
-            Some(_) => 0,
-            None => areas.iter().find(|(area, _)| *area == "vectors").map_or(0, |(_, cases)| cases.len()),
-        };
         let why = if skipped > 0 { " (the backend keeps no vectors)" } else { "" };
         let mut stderr = std::io::stderr();
-        writeln!(stderr, "behaviour suite on {}: {} cases, {skipped} skipped{why}", self.name, run - skipped).unwrap();
+        writeln!(stderr, "behaviour suite on {}: {} cases, {skipped} skipped{why}", self.name, run).unwrap();
     }
 
     fn env(&self) -> &Env {
@@ -81,12 +107,17 @@ impl Suite {
 }
 
 /// Runs the behaviour suite on a backend: `behaviour_suite!(name)` makes a module `name` with one test a case, run on what
-/// `async fn name() -> mosaic_core::Result<Opened>`, which must be in scope, opens.
+/// `async fn name() -> mosaic_core::Result<Opened>`, which must be in scope, opens. Behind the name come the [capabilities](Capability)
+/// that it has: `behaviour_suite!(name, Vectors)`.
 #[macro_export]
 macro_rules! behaviour_suite {
-    ($name:ident) => {
+    ($name:ident $(, $Capability:ident)*) => {
         mod $name {
-            static SUITE: $crate::behaviour::Suite = $crate::behaviour::Suite::new(stringify!($name), || Box::pin(super::$name()));
+            static SUITE: $crate::behaviour::Suite = $crate::behaviour::Suite::new(
+                stringify!($name),
+                &[$($crate::behaviour::Capability::$Capability),*],
+                || Box::pin(super::$name()),
+            );
 
             $crate::behaviour_cases!($crate::__behaviour_tests);
         }
@@ -102,7 +133,7 @@ macro_rules! __behaviour_tests {
                 $(
                     #[test]
                     fn $case() {
-                        super::SUITE.run($crate::behaviour::$area::$case);
+                        super::SUITE.run(stringify!($area), $crate::behaviour::$area::$case);
                     }
                 )*
             }

@@ -1,4 +1,4 @@
-//! The vector index: neighbours that may be seen, nearest first. Skipped on a backend without one.
+//! The vector index: neighbours that may be seen, nearest first. Skipped on a backend that does not claim one.
 
 use std::sync::Arc;
 
@@ -15,8 +15,9 @@ struct Index {
 }
 
 impl Index {
-    fn of(env: &Env) -> Option<Self> {
-        env.vectors.as_ref().map(|vectors| Self { vectors: Arc::clone(vectors), model: env.name() })
+    fn of(env: &Env) -> Self {
+        let Some(vectors) = &env.vectors else { panic!("the backend claims vectors and has none") };
+        Self { vectors: Arc::clone(vectors), model: env.name() }
     }
 
     fn vector(&self, components: &[f32]) -> Vector {
@@ -57,7 +58,7 @@ fn ids(records: &[Record]) -> Vec<Id> {
 }
 
 pub async fn the_nearest_come_first(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let notes = circle(env, &index, &user, 20).await;
     for k in [0, 1, 5, 20, 100] {
@@ -69,7 +70,7 @@ pub async fn the_nearest_come_first(env: &Env) {
 }
 
 pub async fn only_what_may_be_seen_is_near(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let (user, other, admin) = (env.user().await, env.user().await, env.admin().await);
     // The nearest ones are another's; k of one's own are found all the same.
     let theirs = circle(env, &index, &other, 30).await;
@@ -81,7 +82,7 @@ pub async fn only_what_may_be_seen_is_near(env: &Env) {
 }
 
 pub async fn neighbours_in_a_team_are_its_members(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let crew = env.crew().await;
     let note = Record::Note(env.stored(env.new_team_note(&crew.member, &crew.team)).await);
     index.upsert(&note, &[1.0, 1.0]).await;
@@ -92,7 +93,7 @@ pub async fn neighbours_in_a_team_are_its_members(env: &Env) {
 }
 
 pub async fn kinds_and_a_space_narrow_the_search(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let (user, team) = (env.user().await, env.team().await);
     env.join(&team, &user, MembershipRole::Member).await;
     let mut all = env.content(&user, None).await;
@@ -111,7 +112,7 @@ pub async fn kinds_and_a_space_narrow_the_search(env: &Env) {
 }
 
 pub async fn a_vector_of_other_dimensions_is_refused(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let notes = circle(env, &index, &user, 2).await;
     let fresh = Record::Note(env.stored(env.new_note(&user)).await);
@@ -127,7 +128,7 @@ pub async fn a_vector_of_other_dimensions_is_refused(env: &Env) {
 }
 
 pub async fn a_component_that_is_not_finite_is_refused(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let note = Record::Note(env.stored(env.new_note(&user)).await);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
@@ -137,7 +138,7 @@ pub async fn a_component_that_is_not_finite_is_refused(env: &Env) {
 }
 
 pub async fn vectors_of_different_models_are_never_compared(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let notes = circle(env, &index, &user, 3).await;
     let other = Index { vectors: Arc::clone(&index.vectors), model: env.name() };
@@ -149,7 +150,7 @@ pub async fn vectors_of_different_models_are_never_compared(env: &Env) {
 }
 
 pub async fn an_embedding_replaces_the_one_before(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let notes = circle(env, &index, &user, 3).await;
     index.upsert(&notes[0], &[-1.0, 0.0]).await;
@@ -157,7 +158,7 @@ pub async fn an_embedding_replaces_the_one_before(env: &Env) {
 }
 
 pub async fn what_is_removed_is_no_longer_near(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let notes = circle(env, &index, &user, 3).await;
     index.vectors.remove(Kind::Note, notes[0].id()).await.unwrap();
@@ -174,7 +175,7 @@ async fn pending(index: &Index) -> Vec<(Kind, Id)> {
 }
 
 pub async fn what_is_missing_or_of_another_revision_is_pending(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let mut all = env.content(&user, None).await;
     let places: Vec<_> = all.iter().map(|record| (record.kind(), record.id())).collect();
@@ -197,7 +198,7 @@ pub async fn what_is_missing_or_of_another_revision_is_pending(env: &Env) {
 
 /// A record made anew begins at revision 1, as the one before did: an embedding of the other text must not pass for its own.
 pub async fn an_embedding_ends_with_its_record(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let scope = as_user(&user);
     let record = circle(env, &index, &user, 2).await.remove(0);
@@ -231,7 +232,7 @@ pub async fn an_embedding_ends_with_its_record(env: &Env) {
 }
 
 pub async fn embeddings_are_exported_in_order_and_loaded(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     let notes = circle(env, &index, &user, 7).await;
     let read = async |limit| {
@@ -258,7 +259,7 @@ pub async fn embeddings_are_exported_in_order_and_loaded(env: &Env) {
 }
 
 pub async fn an_index_describes_its_models(env: &Env) {
-    let Some(index) = Index::of(env) else { return };
+    let index = Index::of(env);
     let user = env.user().await;
     circle(env, &index, &user, 4).await;
     let models = index.vectors.describe().await.unwrap();
