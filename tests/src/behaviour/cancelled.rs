@@ -9,10 +9,11 @@ use super::Env;
 use super::records::{as_user, renamed};
 
 /// Starts calls, so many at a time, and drops each after a while: at once, in the middle, or when it is done already.
-/// The moments are spread wide, and the same in every run.
+/// The moments are spread wide, and the same in every run; one call in ten is waited for, so that some are done on any machine.
 async fn drop_in_flight<F: Future<Output: Send> + Send + 'static>(calls: impl IntoIterator<Item = F>, at_once: usize) {
     let mut calls = calls.into_iter();
-    let mut moments = (0..).map(|i: u64| Duration::from_micros(i * 7919 % 20_000));
+    let moment = |i: u64| if i % 10 == 9 { Duration::from_secs(30) } else { Duration::from_micros(i * 7919 % 20_000) };
+    let mut moments = (0..).map(moment);
     loop {
         let wave = calls.by_ref().take(at_once).zip(moments.by_ref());
         let wave: Vec<_> = wave.map(|(call, moment)| tokio::spawn(tokio::time::timeout(moment, call))).collect();
