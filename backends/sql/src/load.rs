@@ -6,11 +6,13 @@ use std::collections::{HashMap, HashSet};
 
 use mosaic_core::{Error, ErrorKind, Id, Loaded, Record, Result, Scope, refusal, with_entity, with_kind};
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 
 use crate::change::prepare_insert;
 use crate::statement::Statement;
-use crate::table::{Table, decode};
+use crate::table::Table;
 use crate::write::{self, Reason};
+use crate::{error, read};
 
 /// A statement takes records until their bodies exceed this many bytes together: 8 MiB. More would only cost memory.
 const RUN_BYTES: usize = 8 << 20;
@@ -50,19 +52,8 @@ async fn load_run<T: Table>(connection: &mut PgConnection, run: &[&T]) -> Result
 
 /// What became of the records that were not added.
 async fn outcomes<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Result<HashMap<Id, Loaded>> {
-    let mut kept = with_ids_of(connection, left).await?;
-    let (there, others): (Vec<&T>, Vec<&T>) = left.iter().partition(|given| kept.contains_key(&given.id()));
-    let mut outcomes = HashMap::with_capacity(left.len());
-    for given in there {
-        let same = kept.remove(&given.id()).map(|kept| (kept.is_same(given), kept.revision()));
-        outcomes.insert(
-            given.id(),
-            match same {
-                Some((false, revision)) => Loaded::Refused(refusal::taken(T::KIND, given.id()).with("revision", revision)),
-                _ => Loaded::Unchanged,
-            },
-        );
-    }
+    let mut outcomes = compared(connection, left).await?;
+    let others: Vec<&T> = left.iter().copied().filter(|given| !outcomes.contains_key(&given.id())).collect();
     if !others.is_empty() {
         let reasons = write::why_not_inserted(connection, Scope::System, &others).await?;
         for (given, reason) in others.iter().zip(reasons) {
@@ -80,11 +71,26 @@ async fn outcomes<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Resul
     Ok(outcomes)
 }
 
-/// The stored records that have the ids of these.
-async fn with_ids_of<T: Table>(connection: &mut PgConnection, given: &[&T]) -> Result<HashMap<Id, T>> {
-    let ids: Vec<Id> = given.iter().map(|given| given.id()).collect();
-    let mut statement = Statement::new("SELECT ");
-    statement.sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.id = ANY(").bind(ids).sql(")");
+/// What became of those whose ids are there. Bodies are compared where they are: a stored one comes only when it is what was given,
+/// so that all of them together are no larger than that.
+async fn compared<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Result<HashMap<Id, Loaded>> {
+    let mut statement = Statement::new("SELECT given.ordinality, kept.revision, ");
+    statement.sql(T::LEAN);
+    if T::BODY {
+        statement.sql(", CASE WHEN kept.body = given.body THEN kept.body END AS body");
+    }
+    write::from_given(&mut statement, left);
+    statement.sql(" JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = given.id");
     let rows = statement.rows(connection).await?;
-    rows.iter().map(|row| decode::<T>(row).map(|kept| (kept.id(), kept))).collect()
+    rows.iter().map(|row| compare(row, left)).collect()
+}
+
+fn compare<T: Table>(row: &PgRow, left: &[&T]) -> Result<(Id, Loaded)> {
+    let ordinality = write::column::<i64>(row, 0)?;
+    let place = usize::try_from(ordinality).ok().and_then(|ordinality| left.get(ordinality.checked_sub(1)?));
+    let given = place.ok_or_else(|| Error::new(ErrorKind::Internal, "the database numbers what was not given"))?;
+    let same = !read::is_cut::<T>(row) && T::decode(row, 2).map_err(error::from_sqlx)?.is_same(given);
+    let revision = write::column::<i64>(row, 1)?.unsigned_abs();
+    let refusal = || Loaded::Refused(refusal::taken(T::KIND, given.id()).with("revision", revision));
+    Ok((given.id(), if same { Loaded::Unchanged } else { refusal() }))
 }

@@ -148,10 +148,14 @@ fn select_cut<T: Table>(statement: &mut Statement, order: Order) {
 
 /// The items of a page up to the first one whose body was cut, and whether there was one.
 fn uncut<T: Table>(rows: &[PgRow]) -> Result<(Vec<T>, bool)> {
-    let is_cut = |row: &&PgRow| T::BODY && row.try_get_raw(row.len() - 1).is_ok_and(|body| body.is_null());
-    let whole = rows.iter().position(|row| is_cut(&row)).unwrap_or(rows.len());
+    let whole = rows.iter().position(is_cut::<T>).unwrap_or(rows.len());
     let items = rows[..whole].iter().map(decode).collect::<Result<_>>()?;
     Ok((items, whole < rows.len()))
+}
+
+/// Whether the body, which comes last, was left out.
+pub(crate) fn is_cut<T: Table>(row: &PgRow) -> bool {
+    T::BODY && row.try_get_raw(row.len() - 1).is_ok_and(|body| body.is_null())
 }
 
 /// Whether the scope sees every row of the table: [`Table::OPEN`], known here already.

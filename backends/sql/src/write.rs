@@ -246,12 +246,14 @@ fn refused<T: Table>(row: &PgRow, id: Id, right: &Right, revision: Option<u64>) 
     })
 }
 
-fn from_given<T: Table>(statement: &mut Statement, given: &[&T]) {
+/// Adds the records as a table named `given`.
+pub(crate) fn from_given<T: Table>(statement: &mut Statement, given: &[&T]) {
     statement.sql(" FROM unnest(");
     T::bind(given, statement);
     statement.sql(") WITH ORDINALITY AS given (").sql(T::NAMES).sql(", ordinality)");
 }
 
-fn column<'r, C: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, index: usize) -> Result<C> {
+/// Reads one column.
+pub(crate) fn column<'r, C: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, index: usize) -> Result<C> {
     row.try_get(index).map_err(error::from_sqlx)
 }

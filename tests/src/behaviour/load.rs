@@ -269,6 +269,29 @@ pub async fn of_concurrent_loads_each_record_is_added_once(env: &'static Env) {
     assert_eq!(added, vec![1; records.len()]);
 }
 
+/// A body counts as any other field, also where it is all that differs, and much larger than what is given.
+pub async fn a_body_that_differs_is_a_conflict(env: &Env) {
+    let user = env.user().await;
+    let mut kept: Vec<Record> = Vec::new();
+    for body in ["", "short", &"long ".repeat(100_000), "é\u{1F600}"] {
+        kept.push(env.stored(Note { body: body.into(), ..env.new_note(&user) }).await.into());
+        kept.push(env.stored(Task { body: body.into(), ..env.new_task(&user) }).await.into());
+    }
+    assert_eq!(load(env, &kept).await, ["unchanged"; 8]);
+    let mut given = kept.clone();
+    for (i, record) in given.iter_mut().enumerate() {
+        match record {
+            Record::Note(note) if i % 4 < 2 => note.body = "other".into(),
+            Record::Task(task) if i % 4 < 2 => task.body.push('x'),
+            _ => {}
+        }
+    }
+    assert_eq!(load(env, &given).await, ["conflict", "conflict", "unchanged", "unchanged"].repeat(2));
+    for record in kept {
+        assert_eq!(env.get(Scope::System, record.kind(), record.id()).await, Some(record));
+    }
+}
+
 /// What a record refers to is removed while a batch is loaded: that record is refused by itself, the rest goes in.
 pub async fn what_refers_to_a_record_that_goes_meanwhile_is_refused_alone(env: &'static Env) {
     let keeper = env.user().await;

@@ -159,6 +159,7 @@ macro_rules! behaviour_cases {
                 what_was_made_otherwise_is_unchanged_too
                 that_a_token_was_used_is_no_difference
                 what_differs_in_anything_is_a_conflict
+                a_body_that_differs_is_a_conflict
                 names_that_are_taken_are_conflicts
                 references_that_lead_nowhere_are_invalid
                 an_assignee_who_could_not_read_the_task_is_invalid
