@@ -51,3 +51,15 @@ impl Scope {
         matches!(self, Self::System)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scope_opens_what_is_its_own() {
+        let id = Id::nil();
+        let opens = |scope: Scope| (scope.manages_accounts(), scope.opens_content());
+        assert_eq!([Scope::User(id), Scope::Admin(id), Scope::System].map(opens), [(false, false), (true, false), (true, true)]);
+    }
+}
