@@ -27,11 +27,6 @@ impl SqlStorage {
         finish(lease, outcome.is_ok(), outcome)?;
         Ok(Self { connections })
     }
-
-    /// The connections that it works on.
-    pub fn connections(&self) -> &Arc<dyn Connections> {
-        &self.connections
-    }
 }
 
 /// Gives the connection back, if nothing is open on it. Otherwise it is dropped, and its owner cleans up; who may also
