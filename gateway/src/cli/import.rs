@@ -69,17 +69,16 @@ impl Import {
             }
         };
         progress.finish();
-        match outcome {
-            Ok(report) => {
-                self.show(&report, progress.elapsed())?;
-                Ok(if report.total.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-            }
-            Err(error) => {
-                if so_far.lines > 0 {
-                    self.show(&so_far, progress.elapsed())?;
-                }
-                Err(if error.hint_text().is_none() { error.hint(GO_ON) } else { error })
-            }
+        let (report, failed) = match outcome {
+            Ok(report) => (report, None),
+            Err(error) => (so_far, Some(if error.hint_text().is_none() { error.hint(GO_ON) } else { error })),
+        };
+        // How the work went is settled by now: whether anybody reads the report changes nothing about a failure.
+        let shown = if failed.is_none() || report.lines > 0 { self.show(&report, progress.elapsed()) } else { Ok(()) };
+        match failed {
+            Some(error) => Err(error),
+            None if report.total.refused > 0 => Ok(ExitCode::FAILURE),
+            None => shown.map(|()| ExitCode::SUCCESS),
         }
     }
 

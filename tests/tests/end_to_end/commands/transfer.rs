@@ -265,6 +265,32 @@ async fn lines_that_cannot_be_taken_are_refused_by_number_and_the_rest_goes_in()
     assert_eq!(refused, expected.iter().map(|(number, _)| *number as u64).collect::<Vec<_>>());
 }
 
+/// Runs a command whose standard output nobody reads; answers its exit code and what it said besides.
+fn unread(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = place.command(arguments).stdout(writer).output().unwrap();
+    (output.status.code(), text(output.stderr))
+}
+
+#[test]
+fn a_reader_that_is_gone_hides_no_failure() {
+    let data = DataSet::new(8);
+    let place = Place::new();
+    place.write("good.jsonl", data.lines());
+    place.write("refused.jsonl", format!("{}{{}}\n", data.lines()));
+    let packed = gzip(&["-c"], data.lines().as_bytes());
+    place.write("cut.gz", &packed[..packed.len() - 100]);
+    for json in [&[][..], &["--json"]] {
+        let import = |file| unread(&place, &[&["import", file], json].concat());
+        assert_eq!(import("refused.jsonl").0, Some(1));
+        let (code, said) = import("cut.gz");
+        assert_eq!(code, Some(1));
+        assert!(said.contains("gzip stream ends early"), "{said}");
+        assert_eq!(import("good.jsonl"), (Some(0), String::new()));
+    }
+}
+
 #[tokio::test]
 async fn an_import_that_was_cut_off_goes_on() {
     let mut random = Random::new("import");
