@@ -17,7 +17,7 @@ use super::interrupt::interruptible;
 use super::offline::with_storage;
 use super::output::{self, Column};
 use super::progress::Progress;
-use crate::transfer::{self, Counts, Report};
+use crate::transfer::{self, Counts, Powers, Report};
 
 /// What is read of the input at a time, in bytes.
 const PIECE: usize = 128 << 10;
@@ -60,7 +60,7 @@ impl Import {
             None => {
                 let (so_far, progress) = (&mut so_far, &progress);
                 with_storage(config, "import", |storage| {
-                    transfer::import(storage, StreamReader::new(Box::pin(input)), |report| {
+                    transfer::import(storage, Powers::Granted, StreamReader::new(Box::pin(input)), |report| {
                         progress.records(report.total.sum());
                         so_far.clone_from(report);
                     })

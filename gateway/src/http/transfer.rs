@@ -20,20 +20,22 @@ use tokio_util::io::StreamReader;
 use super::params::Params;
 use super::problem::Problem;
 use super::sign_in::Caller;
-use crate::transfer;
+use crate::transfer::{self, Powers};
 
 /// How long an import may send nothing.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// `POST /api/v1/import`: takes over the records of the body, JSON Lines, plain or gzip, and answers a report; also when
-/// some lines were refused.
+/// some lines were refused. Without scope `admin` it takes neither tokens nor users who are admins: whoever could, would have
+/// that scope by their next request.
 pub(super) async fn import(caller: Caller, request: Request) -> Result<Response, Problem> {
     caller.principal.require(TokenScope::Operator)?;
     Params::read(request.uri().query(), &[]).map_err(Problem::malformed)?;
     tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, "an operator imports");
     let storage = caller.data.records.storage.clone();
     let input = StreamReader::new(Box::pin(pieces(request.into_body())));
-    match transfer::import(storage, input, |_| {}).await {
+    let powers = if caller.principal.may(TokenScope::Admin) { Powers::Granted } else { Powers::Withheld };
+    match transfer::import(storage, powers, input, |_| {}).await {
         Ok(report) => Ok(Json(report).into_response()),
         Err(error) if error.kind() == ErrorKind::Invalid => Err(Problem::malformed(error)),
         Err(error) => Err(error.into()),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use async_compression::tokio::bufread::GzipDecoder;
-use mosaic_core::{Error, ErrorKind, Id, Kind, Loaded, Record, Result, Storage};
+use mosaic_core::{Error, ErrorKind, Id, Kind, Loaded, Record, Result, Storage, UserRole};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
@@ -20,6 +20,15 @@ const BUFFER: usize = 256 << 10;
 /// What to do about an import that broke off.
 const GO_ON: &str = "import it again when the cause is mended: what is there already stays as it is";
 
+/// Whether an import may hand out powers over the gateway: take tokens, which let somebody in, and users who are admins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Powers {
+    /// It may: whoever imports manages accounts in any case.
+    Granted,
+    /// It may not: those records are refused, each by its line.
+    Withheld,
+}
+
 /// Takes over records from JSON Lines, plain or gzip, with their times and revisions. Lines go in batches of up to 1,000 records
 /// or 4 MiB, each whole or not at all; running it again leaves what is there unchanged. `on_progress` is called after each batch.
 ///
@@ -30,29 +39,31 @@ const GO_ON: &str = "import it again when the cause is mended: what is there alr
 /// otherwise) or the storage fails, each with the `line` up to which everything was taken. Lines that are refused are no error: the report has them.
 pub async fn import(
     storage: Arc<dyn Storage>,
+    powers: Powers,
     mut input: impl AsyncBufRead + Unpin + Send,
     on_progress: impl FnMut(&Report) + Send,
 ) -> Result<Report> {
     if input.fill_buf().await.map_err(|error| broken(error, 0))?.first() == Some(&GZIP) {
         let mut unpacked = GzipDecoder::new(input);
         unpacked.multiple_members(true);
-        load_all(&*storage, BufReader::with_capacity(BUFFER, unpacked), on_progress).await
+        load_all(&*storage, powers, BufReader::with_capacity(BUFFER, unpacked), on_progress).await
     } else {
-        load_all(&*storage, input, on_progress).await
+        load_all(&*storage, powers, input, on_progress).await
     }
 }
 
 /// While one chunk is loaded, the next is read and parsed; no more than these two are in memory.
 async fn load_all(
     storage: &dyn Storage,
+    powers: Powers,
     input: impl AsyncBufRead + Unpin + Send,
     mut on_progress: impl FnMut(&Report) + Send,
 ) -> Result<Report> {
     let mut report = Report::default();
     let mut chunks = Chunks::new(input);
-    let mut ahead = next_batch(&mut chunks).await;
+    let mut ahead = next_batch(&mut chunks, powers).await;
     while let Some(batch) = ahead.map_err(|error| broken(error, report.lines))? {
-        let (loaded, next) = tokio::join!(load(storage, &batch.records), next_batch(&mut chunks));
+        let (loaded, next) = tokio::join!(load(storage, &batch.records), next_batch(&mut chunks, powers));
         ahead = next;
         let loaded = loaded.map_err(|error| failed(error, report.lines))?;
         count(&mut report, batch, loaded);
@@ -71,20 +82,20 @@ struct Parsed {
     refused: Vec<Refusal>,
 }
 
-async fn next_batch(chunks: &mut Chunks<impl AsyncBufRead + Unpin>) -> io::Result<Option<Parsed>> {
+async fn next_batch(chunks: &mut Chunks<impl AsyncBufRead + Unpin>, powers: Powers) -> io::Result<Option<Parsed>> {
     match chunks.next().await? {
-        Some(chunk) => Ok(Some(tokio::task::spawn_blocking(move || parse(&chunk)).await?)),
+        Some(chunk) => Ok(Some(tokio::task::spawn_blocking(move || parse(&chunk, powers)).await?)),
         None => Ok(None),
     }
 }
 
-fn parse(chunk: &Chunk) -> Parsed {
+fn parse(chunk: &Chunk, powers: Powers) -> Parsed {
     let mut parsed = Parsed::default();
     for (number, line) in chunk.lines() {
         parsed.lines += 1;
         match line {
             Some(line) if line.iter().all(u8::is_ascii_whitespace) => {}
-            Some(line) => match read(line) {
+            Some(line) => match read(line, powers) {
                 Ok(record) => {
                     parsed.records.push(record);
                     parsed.numbers.push(number);
@@ -103,13 +114,22 @@ fn parse(chunk: &Chunk) -> Parsed {
     parsed
 }
 
-fn read(line: &[u8]) -> Result<Record> {
+fn read(line: &[u8], powers: Powers) -> Result<Record> {
     match Record::from_json_bytes(line)? {
+        Record::Token(_) if powers == Powers::Withheld => Err(withheld("a token lets somebody in")),
+        Record::User(user) if powers == Powers::Withheld && user.role == UserRole::Admin => {
+            Err(withheld("the user is an admin").with("field", "role"))
+        }
         Record::Token(token) if token.hash.is_none() => {
             Err(Error::invalid("a token without its hash is of no use").with("field", "hash").hint("export it --with-tokens"))
         }
         record => Ok(record),
     }
+}
+
+fn withheld(why: &'static str) -> Error {
+    Error::new(ErrorKind::Forbidden, format!("{why}, which takes the scope admin to import"))
+        .hint("import it with a token that has the scopes operator and admin, or leave it out")
 }
 
 /// What a line that is refused says of itself, as far as it can be read.

@@ -7,7 +7,7 @@ mod lines;
 mod report;
 
 pub use export::export;
-pub use import::import;
+pub use import::{Powers, import};
 pub use lines::LINE_BYTES;
 pub use report::{Counts, REFUSALS, Refusal, Report};
 

@@ -27,7 +27,7 @@ fn open() -> Arc<dyn Storage> {
 }
 
 async fn take(storage: &Arc<dyn Storage>, input: &[u8]) -> Report {
-    import(Arc::clone(storage), input, |_| {}).await.unwrap()
+    import(Arc::clone(storage), Powers::Granted, input, |_| {}).await.unwrap()
 }
 
 async fn give(storage: &Arc<dyn Storage>, tokens: Tokens) -> String {
@@ -132,11 +132,26 @@ async fn an_id_that_exists_with_other_content_is_refused_and_stays_as_it_was() {
 }
 
 #[tokio::test]
+async fn without_powers_neither_tokens_nor_admins_are_taken() {
+    let storage = open();
+    let admin = BEN.replace("\"name\"", "\"role\":\"admin\",\"name\"");
+    let token = r#"{"kind":"token","id":"00000000-0000-4000-8000-0000000000c1","user_id":"00000000-0000-4000-8000-0000000000a1","name":"t","scopes":["read"],"hash":"04544ee19d3b2d68b7afe3df5c56d3a60843fea59320c81e13e9defd28af5d55","created_at":"2026-01-01T00:00:00Z"}"#;
+    let input = [ADA, &admin, token, OPS].join("\n");
+    let report = import(Arc::clone(&storage), Powers::Withheld, input.as_bytes(), |_| {}).await.unwrap();
+    assert_eq!((report.total, report.kinds[&Kind::Token]), (counts(2, 0, 2), counts(0, 0, 1)));
+    for (refusal, line, part) in [(&report.refusals[0], 2, "is an admin"), (&report.refusals[1], 3, "lets somebody in")] {
+        assert_eq!(refusal.line, line);
+        assert!(refusal.reason.contains(part) && refusal.reason.contains("scopes operator and admin"), "{}", refusal.reason);
+    }
+    assert_eq!(take(&storage, input.as_bytes()).await.total, counts(2, 2, 0), "with them, both are");
+}
+
+#[tokio::test]
 async fn progress_is_told_after_each_batch() {
     let storage = open();
     let input: String = std::iter::once(ADA.to_owned()).chain((0..2_500).map(|n| task(n, "a1"))).map(|line| line + "\n").collect();
     let mut told = Vec::new();
-    let report = import(Arc::clone(&storage), input.as_bytes(), |report| told.push(report.total.added)).await.unwrap();
+    let report = import(Arc::clone(&storage), Powers::Granted, input.as_bytes(), |report| told.push(report.total.added)).await.unwrap();
     assert_eq!(report.total, counts(2_501, 0, 0));
     assert_eq!(told, [1_000, 2_000, 2_501]);
 }
@@ -152,7 +167,7 @@ async fn gzip_is_recognised_also_in_several_members() {
 /// up to which line its error says that all was taken.
 async fn take_broken(broken: &[u8], whole: &[u8]) -> (u64, u64) {
     let storage = open();
-    let error = import(Arc::clone(&storage), broken, |_| {}).await.unwrap_err();
+    let error = import(Arc::clone(&storage), Powers::Granted, broken, |_| {}).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().starts_with("the gzip stream ends early or is damaged (line="), "{error}");
     let kept = give(&storage, Tokens::Omit).await.lines().count() as u64;

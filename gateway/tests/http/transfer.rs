@@ -5,6 +5,8 @@ use std::io;
 use axum::body::Body;
 use axum::http::Request;
 use futures::{StreamExt, stream};
+use mosaic_core::TokenScope;
+use mosaic_gateway::secret::TokenSecret;
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -66,6 +68,34 @@ async fn they_take_an_operator() {
     import(&world, &world.ada, note(1, &world.ada)).await.is_problem(403, "forbidden", &["scope operator"]);
     world.get(&world.ada, "/api/v1/export").await.is_problem(403, "forbidden", &["scope operator"]);
     world.get(&world.root, "/api/v1/notes/00000000-0000-0000-0001-000000000001?view=all").await.is_problem(404, "not_found", &[]);
+}
+
+#[tokio::test]
+async fn an_operator_cannot_make_themselves_an_administrator() {
+    let world = World::new().await;
+    let operator = world.token(&world.root, &[TokenScope::Operator], None).await;
+    let secret = TokenSecret::generate().unwrap();
+    let id = "00000000-0000-0000-0002-000000000001";
+    let (created_at, all) = ("2026-01-01T00:00:00Z", ["read", "write", "agent", "admin", "operator"]);
+    let user = json!({ "kind": "user", "id": id, "login": "mole", "name": "Mole", "role": "admin", "created_at": created_at });
+    let token = json!({
+        "kind": "token", "id": "00000000-0000-0000-0002-000000000002", "user_id": world.root.id, "name": "hole", "scopes": all,
+        "hash": secret.hash().to_hex(), "created_at": created_at,
+    });
+    let lines = format!("{user}\n{token}\n{}", note(1, &world.ada));
+    let report = import(&world, &operator, lines.clone()).await.is(200).body;
+    assert_eq!(report["total"], json!({ "added": 1, "unchanged": 0, "refused": 2 }));
+    for (refusal, line) in report["refusals"].as_array().unwrap().iter().zip([1, 2]) {
+        assert_eq!(refusal["line"], line);
+        assert!(refusal["reason"].as_str().unwrap().contains("scopes operator and admin"), "{refusal}");
+    }
+    let mole = Person { secret: secret.expose().to_owned(), ..world.root.clone() };
+    world.get(&mole, "/api/v1/users").await.is_problem(401, "unauthorized", &[]);
+    world.get(&world.root, &format!("/api/v1/users/{id}")).await.is_problem(404, "not_found", &[]);
+
+    // Whoever manages accounts anyway may import them.
+    assert_eq!(import(&world, &world.root, lines).await.is(200).body["total"], json!({ "added": 2, "unchanged": 1, "refused": 0 }));
+    world.get(&mole, "/api/v1/users").await.is(200);
 }
 
 #[tokio::test]

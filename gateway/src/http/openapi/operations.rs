@@ -89,7 +89,8 @@ pub(super) fn others() -> Map<String, Value> {
             "operationId": "import", "tags": ["transfer"],
             "summary": "Take over records",
             "description": "A stream of JSON Lines, plain or gzip, one record a line, as an export has them. It is taken over in batches, each whole or \
-                not at all; sent again, it goes on. A line that cannot be taken is refused by its number, and the rest goes in. Takes token scope operator.",
+                not at all; sent again, it goes on. A line that cannot be taken is refused by its number, and the rest goes in. Takes token scope operator, and for \
+                tokens and users whose role is admin also scope admin.",
             "requestBody": { "required": true, "content": {
                 "application/x-ndjson": { "schema": { "type": "string" } },
                 "application/gzip": { "schema": { "type": "string", "format": "binary" } },
