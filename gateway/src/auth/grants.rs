@@ -1,25 +1,44 @@
-//! What a token may hand on: the rules for giving scopes to a token, which hold for making and for changing one.
+//! What a token may hand on: the rules for giving scopes and time to a token, which hold for making and for changing one.
 
-use mosaic_core::{Error, ErrorKind, Id, Kind, Record, Result, Scope, TokenScope, UserRole};
+use mosaic_core::{Error, ErrorKind, Id, Kind, Record, Result, Scope, Timestamp, Token, TokenScope, UserRole};
 use serde_json::{Map, Value};
 
 use super::Principal;
 use crate::records::Records;
 
-/// Checks the scopes that `fields` give to a token of `user`: each is one that the caller's own token has, and those
-/// for administrators go to administrators only. What is no list of scopes is left to the model to refuse.
+/// Checks what the fields of a new token of `user` give to it: scopes that the caller's own token has, those for
+/// administrators to administrators only, and no longer a life than that token's. What is no list of scopes, or no time,
+/// is left to the model to refuse.
 ///
 /// # Errors
-/// [`ErrorKind::Forbidden`] for a scope that the caller lacks, [`ErrorKind::Invalid`] for one that the user cannot have.
+/// [`ErrorKind::Forbidden`] for a scope or a time that the caller lacks, [`ErrorKind::Invalid`] for a scope that the user cannot have.
 pub async fn check_grant(caller: &Principal, records: &Records, scope: Scope, user: Id, fields: &Map<String, Value>) -> Result<()> {
-    let given: Vec<TokenScope> =
-        fields.get("scopes").and_then(Value::as_array).into_iter().flatten().filter_map(|name| name.as_str()?.parse().ok()).collect();
-    if let Some(lacking) = given.iter().find(|scope| !caller.scopes.contains(scope)) {
+    check_scopes(caller, records, scope, user, fields).await?;
+    check_end(caller, end_of(fields.get("expires_at")))
+}
+
+/// Checks what a patch gives to a token, as [`check_grant`] does. A token that outlives the caller's may be changed, and
+/// gains nothing by it.
+///
+/// # Errors
+/// As [`check_grant`].
+pub async fn check_regrant(caller: &Principal, records: &Records, scope: Scope, token: &Token, patch: &Map<String, Value>) -> Result<()> {
+    check_scopes(caller, records, scope, token.user_id, patch).await?;
+    let gains = scopes(patch).any(|scope| !token.scopes.contains(&scope));
+    match patch.get("expires_at") {
+        None if gains => check_end(caller, End::of(token.expires_at)),
+        None => Ok(()),
+        given => check_end(caller, end_of(given)),
+    }
+}
+
+async fn check_scopes(caller: &Principal, records: &Records, scope: Scope, user: Id, fields: &Map<String, Value>) -> Result<()> {
+    if let Some(lacking) = scopes(fields).find(|scope| !caller.scopes.contains(scope)) {
         return Err(Error::new(ErrorKind::Forbidden, "a token gives only scopes that it has itself")
             .with("scope", lacking)
             .hint(format!("use a token that has the scope {lacking}, or leave it out")));
     }
-    let for_admins = given.into_iter().find(|scope| matches!(scope, TokenScope::Admin | TokenScope::Operator));
+    let for_admins = scopes(fields).find(|scope| matches!(scope, TokenScope::Admin | TokenScope::Operator));
     match for_admins {
         Some(given) if role_of(caller, records, scope, user).await? != Some(UserRole::Admin) => {
             Err(Error::invalid("this scope takes a user whose role is admin")
@@ -28,6 +47,44 @@ pub async fn check_grant(caller: &Principal, records: &Records, scope: Scope, us
                 .hint("leave the scope out, or make the user an admin first"))
         }
         _ => Ok(()),
+    }
+}
+
+fn scopes(fields: &Map<String, Value>) -> impl Iterator<Item = TokenScope> {
+    fields.get("scopes").and_then(Value::as_array).into_iter().flatten().filter_map(|name| name.as_str()?.parse().ok())
+}
+
+/// When a token is to cease to work.
+enum End {
+    Never,
+    At(Timestamp),
+    /// It cannot be read.
+    Unknown,
+}
+
+impl End {
+    fn of(time: Option<Timestamp>) -> Self {
+        time.map_or(Self::Never, Self::At)
+    }
+}
+
+fn end_of(field: Option<&Value>) -> End {
+    match field {
+        None | Some(Value::Null) => End::Never,
+        Some(given) => given.as_str().and_then(|time| time.parse().ok()).map_or(End::Unknown, End::At),
+    }
+}
+
+/// A token that expires would not, if it could make another that does not. Whoever manages accounts may give any time.
+fn check_end(caller: &Principal, given: End) -> Result<()> {
+    let Some(end) = caller.expires_at.filter(|_| !caller.may(TokenScope::Admin)) else { return Ok(()) };
+    match given {
+        End::Unknown => Ok(()),
+        End::At(time) if time <= end => Ok(()),
+        End::At(_) | End::Never => Err(Error::new(ErrorKind::Forbidden, "a token that expires gives nothing that outlives it")
+            .with("field", "expires_at")
+            .with("latest", end)
+            .hint(format!("set expires_at to {end} or earlier, or use a token that lives longer"))),
     }
 }
 

@@ -7,6 +7,6 @@ mod principal;
 mod sign_in;
 
 pub use failures::{Failures, WINDOW as FAILURE_WINDOW};
-pub use grants::check_grant;
+pub use grants::{check_grant, check_regrant};
 pub use principal::Principal;
 pub use sign_in::{Authenticator, Refusal};

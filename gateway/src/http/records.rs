@@ -21,7 +21,7 @@ use super::list::list;
 use super::params::Params;
 use super::problem::{NOT_FOUND, Problem};
 use super::sign_in::Caller;
-use crate::auth::check_grant;
+use crate::auth::{check_grant, check_regrant};
 
 /// The routes of a kind.
 pub(super) fn routes(kind: Kind) -> Router<Arc<App>> {
@@ -84,9 +84,9 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     let (parts, body) = request.into_parts();
     let patch = body::object(&parts.headers, body, PATCH, app.parts.limits.body_bytes).await?;
     let revision = expected_revision(&caller, scope, kind, id, etag::expected(&parts.headers).map_err(Problem::malformed)?).await?;
-    if kind == Kind::Token && patch.contains_key("scopes") {
+    if kind == Kind::Token && ["scopes", "expires_at"].iter().any(|field| patch.contains_key(*field)) {
         let Record::Token(token) = caller.data.records.get(scope, kind, id).await? else { return Err(Error::not_found(kind, id).into()) };
-        check_grant(&caller.principal, &caller.data.records, scope, token.user_id, &patch).await?;
+        check_regrant(&caller.principal, &caller.data.records, scope, &token, &patch).await?;
     }
     let records = caller.data.records.clone();
     let change = async move { records.update(scope, kind, id, &patch, revision).await };

@@ -1,7 +1,7 @@
 //! Users and tokens: what a change of them does to those who are signed in, and what a token may hand on.
 
 use mosaic_core::TokenScope;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Person, World};
 
@@ -83,6 +83,43 @@ async fn nobody_gives_what_they_do_not_have() {
     world.patch(&world.ada, &me, json!({ "name": "Ada L." })).await.is(200);
     let refused = world.post(&world.ada, "/api/v1/users", json!({ "login": "lee", "name": "Lee" })).await;
     refused.is_problem(403, "forbidden", &["token of scope admin"]);
+}
+
+#[tokio::test]
+async fn a_token_that_expires_makes_nothing_that_outlives_it() {
+    let world = World::new().await;
+    let (end, later) = ("2026-04-01T00:00:00Z", "2026-04-01T00:00:00.000001Z");
+    let brief = world.token(&world.ada, &[TokenScope::Read, TokenScope::Write], Some(end.parse().unwrap())).await;
+    let said = ["field=expires_at", "latest=2026-04-01T00:00:00Z", "set expires_at to"];
+    let make = async |person: &Person, expires_at: Value| {
+        let token = json!({ "name": "new", "scopes": ["read"], "expires_at": expires_at });
+        world.post(person, "/api/v1/tokens", token).await
+    };
+    for expires_at in [json!(null), json!(later)] {
+        make(&brief, expires_at).await.is_problem(403, "forbidden", &said);
+    }
+    world.post(&brief, "/api/v1/tokens", json!({ "name": "new", "scopes": ["read"] })).await.is_problem(403, "forbidden", &said);
+    make(&brief, json!("soon")).await.is_problem(422, "invalid", &["expires_at"]);
+    let made = make(&brief, json!(end)).await.is(201);
+
+    let (itself, made) = (format!("/api/v1/tokens/{}", brief.token_id), format!("/api/v1/tokens/{}", made.id()));
+    for path in [&itself, &made] {
+        for expires_at in [json!(null), json!(later)] {
+            world.patch(&brief, path, json!({ "expires_at": expires_at })).await.is_problem(403, "forbidden", &said);
+        }
+        world.patch(&brief, path, json!({ "expires_at": end, "name": "brief" })).await.is(200);
+    }
+    // One that outlives it may lose scopes, and gains none.
+    let lasting = world.token(&world.ada, &[TokenScope::Read], None).await;
+    let path = format!("/api/v1/tokens/{}", lasting.token_id);
+    world.patch(&brief, &path, json!({ "scopes": ["read", "write"] })).await.is_problem(403, "forbidden", &said);
+    world.patch(&brief, &path, json!({ "scopes": ["read", "write"], "expires_at": "2026-03-31T00:00:00Z" })).await.is(200);
+    world.patch(&brief, &path, json!({ "scopes": ["read"] })).await.is(200);
+
+    make(&world.ada, json!(null)).await.is(201);
+    let admin = world.token(&world.root, TokenScope::ALL, Some(end.parse().unwrap())).await;
+    make(&admin, json!(null)).await.is(201);
+    world.patch(&admin, &itself, json!({ "expires_at": null })).await.is(200);
 }
 
 #[tokio::test]

@@ -124,7 +124,9 @@ fn made_how(kind: Kind) -> String {
     let told = "An id may be given; sending the same record again is then no error.";
     match kind {
         Kind::Token => {
-            "The answer has the token's secret, which is shown this once. A token gives only scopes that it has itself.".to_owned()
+            "The answer has the token's secret, which is shown this once. A token gives only scopes that it has itself, and one that expires \
+                gives nothing that outlives it, unless it has scope admin."
+                .to_owned()
         }
         kind if kind.is_content() => format!("It lives in the space of its team_id, or in the caller's own. {told}"),
         _ => told.to_owned(),
