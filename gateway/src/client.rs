@@ -2,6 +2,7 @@
 //! errors like those of a storage in this process. What must not come in: terminals, files, where the token came from.
 
 use std::error::Error as StdError;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,6 +51,10 @@ impl Client {
         if base.scheme() == "http" {
             // Without TLS none are needed, and a machine without any can still reach its own gateway.
             builder = builder.tls_certs_only(std::iter::empty());
+        }
+        if is_loopback(&base) {
+            // A proxy that the environment names for the world outside would be shown the token, and cannot reach this host.
+            builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| {
             Error::new(ErrorKind::Config, "the client cannot be set up")
@@ -211,6 +216,18 @@ fn parse(text: &str) -> Result<Url> {
     Ok(url)
 }
 
+/// Whether a URL is of this machine: by address, or by a name that means nothing else (RFC 6761, 6.3).
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => {
+            let name = host.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+    }
+}
+
 async fn read<T: DeserializeOwned>(answer: Response) -> Result<T> {
     let url = answer.url().clone();
     let body = answer.bytes().await.map_err(|error| failed(&url, error))?;
@@ -321,6 +338,16 @@ mod tests {
             let error = parse(url).map(|_| ()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_every_name() {
+        for url in ["http://127.0.0.1:7420", "http://127.8.9.1", "https://[::1]:7420", "http://[::ffff:127.0.0.1]", "http://LOCALHOST.:1"] {
+            assert!(is_loopback(&url.parse().unwrap()), "{url}");
+        }
+        for url in ["http://10.0.0.1", "http://localhost.example.org", "http://0.0.0.0", "http://[2001:db8::1]"] {
+            assert!(!is_loopback(&url.parse().unwrap()), "{url}");
         }
     }
 

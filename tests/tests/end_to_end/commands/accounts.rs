@@ -89,6 +89,20 @@ async fn through_a_running_gateway() {
 }
 
 #[tokio::test]
+async fn a_gateway_on_this_machine_is_not_reached_through_a_proxy() {
+    let gateway = Gateway::start().await;
+    let mut place = gateway.place.clone();
+    // Nobody listens on port 1: a request that went there would fail.
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"] {
+        place = place.with_env(name, "http://127.0.0.1:1");
+    }
+    let on = On { place: &place, url: Some(gateway.url()) };
+    assert_eq!(on.json("user list").await.as_array().map(Vec::len), Some(1));
+    let elsewhere = On { place: &place, url: Some("http://mosaic.invalid".to_owned()) };
+    elsewhere.refused("user list", &["no gateway answers"]).await;
+}
+
+#[tokio::test]
 async fn without_its_url_a_running_gateway_is_named() {
     let gateway = Gateway::start().await;
     let on = On { place: &gateway.place, url: None };
