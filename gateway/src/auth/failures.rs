@@ -1,40 +1,58 @@
-//! Counting failed sign-ins, so that guessing is slow. Only failures are ever refused for it: a valid token works from
-//! any address at any time.
+//! Counting failed sign-ins, so that guessing is slow and costs the storage little. Past the limit, an address asks the storage
+//! about no token that has not worked lately; a token that has goes on working from there, whoever else is guessing.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_core::Cache;
+use mosaic_core::{Cache, Result};
 
 /// How many sign-ins from one address may fail within [`WINDOW`].
 const MOST: u64 = 30;
 
-/// The time after which failures are forgotten.
+/// The time after which failures are forgotten, and for which an address that had too many is slowed down.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
 /// Failed sign-ins by the address they come from.
 #[derive(Clone)]
-pub struct Failures {
+pub(super) struct Failures {
     cache: Arc<dyn Cache>,
 }
 
 impl Failures {
     /// Counts in a cache.
-    pub fn new(cache: Arc<dyn Cache>) -> Self {
+    pub(super) fn new(cache: Arc<dyn Cache>) -> Self {
         Self { cache }
     }
 
     /// Counts a failure; answers whether there were too many. A cache that cannot be reached counts nothing.
-    pub async fn too_many(&self, peer: IpAddr) -> bool {
-        match self.cache.increment(&format!("sign-in:{}", network(peer)), WINDOW).await {
-            Ok(count) => count > MOST,
-            Err(error) => {
-                tracing::warn!(%error, "failed sign-ins are not counted");
-                false
-            }
-        }
+    pub(super) async fn too_many(&self, peer: IpAddr) -> bool {
+        uncounted(self.count(network(peer)).await)
     }
+
+    /// Whether there were too many before this sign-in, which is not counted.
+    pub(super) async fn were_too_many(&self, peer: IpAddr) -> bool {
+        uncounted(self.cache.get(&slowed_key(network(peer))).await.map(|slowed| slowed.is_some()))
+    }
+
+    async fn count(&self, network: IpAddr) -> Result<bool> {
+        let too_many = self.cache.increment(&format!("sign-in:{network}"), WINDOW).await? > MOST;
+        if too_many {
+            self.cache.set(&slowed_key(network), b"", WINDOW).await?;
+        }
+        Ok(too_many)
+    }
+}
+
+fn uncounted(found: Result<bool>) -> bool {
+    found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "failed sign-ins are not counted");
+        false
+    })
+}
+
+fn slowed_key(network: IpAddr) -> String {
+    format!("sign-in-slowed:{network}")
 }
 
 /// Whoever has one IPv6 address has all 2^64 of its network: those count as one.

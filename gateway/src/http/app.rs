@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::cursor::CursorKey;
 use super::health::Pulse;
 use super::problem::{Problem, UNAVAILABLE};
-use crate::auth::{Authenticator, Failures};
+use crate::auth::Authenticator;
 use crate::config::Limits;
 use crate::records::Records;
 
@@ -49,7 +49,6 @@ pub struct App {
 pub(super) struct Data {
     pub(super) records: Records,
     pub(super) auth: Authenticator,
-    pub(super) failures: Failures,
     pub(super) cursors: CursorKey,
     pub(super) pulse: Pulse,
 }
@@ -71,7 +70,6 @@ impl App {
         let data = Data {
             records: Records { storage: Arc::clone(storage), clock: Arc::clone(clock), ids: Arc::clone(&self.parts.ids) },
             auth: Authenticator::new(Arc::clone(storage), Arc::clone(&backend.cache), Arc::clone(clock), self.parts.tasks.clone()),
-            failures: Failures::new(Arc::clone(&backend.cache)),
             cursors: CursorKey::load(&**storage).await?,
             pulse: Pulse::default(),
         };

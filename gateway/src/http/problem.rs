@@ -54,7 +54,7 @@ codes! {
     INVALID = "invalid" UNPROCESSABLE_ENTITY "The record breaks a rule",
         "/docs lists the fields of each kind and their bounds";
     TOO_MANY_REQUESTS = "too_many_requests" TOO_MANY_REQUESTS "Too many sign-ins failed",
-        "a valid token still works; look at the one that is sent";
+        "look at the token that is sent, and wait a minute; one that worked within the last hour still does";
     HEADERS_TOO_LARGE = "headers_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "The headers are too large",
         "send fewer, or shorter ones";
     INTERNAL = "internal" INTERNAL_SERVER_ERROR "The gateway failed",

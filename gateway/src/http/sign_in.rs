@@ -13,7 +13,7 @@ use mosaic_core::{Id, Kind, Scope};
 
 use super::app::{App, Data, Peer};
 use super::problem::{INTERNAL, Problem, TOO_MANY_REQUESTS, UNAUTHORIZED};
-use crate::auth::{Failures, Principal, Refusal};
+use crate::auth::{FAILURE_WINDOW, Principal, Refusal};
 
 /// Where the hint of a request without a token points.
 const HOW: &str = "send the header Authorization: Bearer TOKEN, with a token from `mosaic token create`";
@@ -45,32 +45,31 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, request: Request, next:
 
 async fn caller(app: &App, request: &Parts) -> Result<Caller, Problem> {
     let data = app.data()?;
-    let refused = match secret(&request.headers) {
-        None => return Err(Problem::new(UNAUTHORIZED, "the request brings no token").hint(HOW).challenge(None)),
-        Some(None) => Refusal::Malformed,
-        Some(Some(secret)) => match data.auth.sign_in(secret).await {
-            Ok(principal) => return Ok(Caller { principal: Arc::new(principal), data: Arc::clone(data) }),
-            Err(refused) => refused,
-        },
+    let Some(secret) = secret(&request.headers) else {
+        return Err(Problem::new(UNAUTHORIZED, "the request brings no token").hint(HOW).challenge(None));
     };
     let peer = request.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip());
-    Err(refusal(refused, &data.failures, peer).await)
+    match data.auth.sign_in(secret, peer).await {
+        Ok(principal) => Ok(Caller { principal: Arc::new(principal), data: Arc::clone(data) }),
+        Err(refused) => Err(refusal(refused)),
+    }
 }
 
-/// The bearer token of a request (RFC 6750, 2.1): `None` without the header, `Some(None)` when it holds something else.
-fn secret(headers: &HeaderMap) -> Option<Option<&str>> {
+/// The bearer token of a request (RFC 6750, 2.1): `None` without the header, empty when it holds something else.
+fn secret(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
     if values.next().is_some() {
-        return Some(None);
+        return Some("");
     }
     let credentials = value.to_str().ok().and_then(|value| value.split_once(' '));
-    Some(credentials.and_then(|(scheme, secret)| scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())))
+    let secret = credentials.and_then(|(scheme, secret)| scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim()));
+    Some(secret.unwrap_or_default())
 }
 
-async fn refusal(refused: Refusal, failures: &Failures, peer: IpAddr) -> Problem {
-    let problem = match refused {
-        Refusal::Failed(error) => return error.into(),
+fn refusal(refused: Refusal) -> Problem {
+    match refused {
+        Refusal::Failed(error) => error.into(),
         Refusal::Malformed => {
             Problem::new(UNAUTHORIZED, "the header Authorization holds no bearer token").hint(HOW).challenge(Some("invalid_request"))
         }
@@ -80,14 +79,8 @@ async fn refusal(refused: Refusal, failures: &Failures, peer: IpAddr) -> Problem
         Refusal::Expired(end) => Problem::new(UNAUTHORIZED, format!("the token expired at {end}"))
             .hint("ask an administrator for another: `mosaic token create`")
             .challenge(Some("invalid_token")),
-    };
-    if failures.too_many(peer).await {
-        let seconds = crate::auth::FAILURE_WINDOW.as_secs();
-        return Problem::new(TOO_MANY_REQUESTS, "too many sign-ins from this address failed")
-            .hint("a valid token still works; look at the one that is sent")
-            .retry_after(seconds);
+        Refusal::TooMany => Problem::new(TOO_MANY_REQUESTS, "too many sign-ins from this address failed").retry_after(FAILURE_WINDOW.as_secs()),
     }
-    problem
 }
 
 impl Caller {

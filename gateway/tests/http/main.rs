@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bad_requests;
+mod counting;
 mod gateway;
 mod lists;
 mod records;

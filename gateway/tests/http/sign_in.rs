@@ -1,6 +1,7 @@
 //! Who may come in, and with what.
 
 use mosaic_core::{Clock, Kind, Record, Scope, TokenScope};
+use mosaic_gateway::secret::TokenSecret;
 use serde_json::json;
 
 use crate::world::{Person, World, bearer};
@@ -84,17 +85,52 @@ async fn a_token_does_what_its_scopes_say() {
 }
 
 #[tokio::test]
-async fn guessing_is_slowed_down_and_valid_tokens_are_not() {
+async fn what_is_shaped_like_no_token_is_not_looked_for() {
     let world = World::new().await;
-    let guess = async || world.ask("GET", "/api/v1/tasks", &[("authorization", "Bearer guess")], "").await;
+    for secret in ["mosaic_short", "guess", &world.ada.secret[1..], &format!("{}A", world.ada.secret), &world.ada.secret.replace('_', ".")] {
+        let answer = world.ask("GET", "/api/v1/tasks", &[("authorization", &format!("Bearer {secret}"))], "").await;
+        answer.is_problem(401, "unauthorized", &["not known"]);
+    }
+    assert_eq!(world.storage.lookups(), 0);
+    let other = Person { secret: TokenSecret::generate().unwrap().expose().to_owned(), ..world.ada.clone() };
+    world.get(&other, "/api/v1/tasks").await.is_problem(401, "unauthorized", &["not known"]);
+    assert_eq!(world.storage.lookups(), 1);
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_before_it_reaches_the_storage() {
+    let world = World::new().await;
+    let guess = async || {
+        let person = Person { secret: TokenSecret::generate().unwrap().expose().to_owned(), ..world.eve.clone() };
+        world.get(&person, "/api/v1/tasks").await
+    };
+    world.get(&world.ada, "/api/v1/tasks").await.is(200);
     for _ in 0..30 {
         guess().await.is_problem(401, "unauthorized", &[]);
     }
-    let slowed = guess().await;
-    slowed.is_problem(429, "too_many_requests", &["a valid token still works"]);
-    assert_eq!(slowed.headers["retry-after"], "60");
-    world.get(&world.ada, "/api/v1/tasks").await.is(200);
+    assert_eq!(world.storage.lookups(), 31);
+    for _ in 0..50 {
+        let slowed = guess().await;
+        slowed.is_problem(429, "too_many_requests", &["one that worked within the last hour still does"]);
+        assert_eq!(slowed.headers["retry-after"], "60");
+    }
+    assert_eq!(world.storage.lookups(), 1, "the one by which there were too many");
+    world.ask("GET", "/api/v1/tasks", &[("authorization", "Bearer guess")], "").await.is_problem(429, "too_many_requests", &[]);
     world.ask("GET", "/api/v1/tasks", &[], "").await.is_problem(401, "unauthorized", &["brings no token"]);
+
+    // Whoever worked from there goes on, also when what is cached has grown old; whoever comes new waits.
+    world.get(&world.ada, "/api/v1/tasks").await.is(200);
+    assert_eq!(world.storage.lookups(), 0);
+    world.clock.advance(31);
+    world.get(&world.ada, "/api/v1/tasks").await.is(200);
+    world.get(&world.bob, "/api/v1/tasks").await.is_problem(429, "too_many_requests", &[]);
+    assert_eq!(world.storage.lookups(), 1);
+    world.delete(&world.ada, &format!("/api/v1/tokens/{}", world.ada.token_id)).await.is(204);
+    world.get(&world.ada, "/api/v1/tasks").await.is_problem(429, "too_many_requests", &[]);
+    world.get(&world.ada, "/api/v1/tasks").await.is_problem(429, "too_many_requests", &[]);
+    assert_eq!(world.storage.lookups(), 1, "a token that is gone is known as one only once");
+    world.clock.advance(61);
+    world.get(&world.bob, "/api/v1/tasks").await.is(200);
 }
 
 #[tokio::test]
@@ -115,4 +151,36 @@ async fn the_last_use_is_noted_once_a_minute() {
     world.get(&world.ada, "/api/v1/tasks").await.is(200);
     world.tasks.wait().await;
     assert_eq!(last_use(&world.ada).await.0, first);
+}
+
+#[tokio::test]
+async fn of_requests_that_come_at_once_one_notes_the_use() {
+    let world = World::new().await;
+    let at_once = async || {
+        futures::future::join_all((0..20).map(|_| world.get(&world.ada, "/api/v1/tasks"))).await;
+        world.tasks.close();
+        world.tasks.wait().await;
+        (world.storage.lookups(), world.storage.touches())
+    };
+    assert_eq!(at_once().await, (20, 1));
+    world.clock.advance(61);
+    assert_eq!(at_once().await, (20, 1), "and one a minute later");
+}
+
+#[tokio::test]
+async fn after_a_change_principals_are_soon_cached_again() {
+    let world = World::new().await;
+    let eve = async || {
+        world.get(&world.eve, "/api/v1/tasks").await.is(200);
+        world.storage.lookups()
+    };
+    assert_eq!((eve().await, eve().await), (1, 0));
+    let token = format!("/api/v1/tokens/{}", world.eve.token_id);
+    for path in [format!("/api/v1/users/{}", world.eve.id), token] {
+        world.patch(&world.root, &path, json!({ "name": path })).await.is(200);
+        world.storage.lookups();
+        assert_eq!((eve().await, eve().await), (1, 1), "a sign-in might have begun before the change");
+        world.clock.advance(3);
+        assert_eq!((eve().await, eve().await), (1, 0), "{path}");
+    }
 }

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use mosaic_core::memory::MemoryCache;
 use mosaic_core::{
     Backend, Batch, Change, Clock, CountingIds, Id, IdSource, Membership, MembershipRole, Record, Scope, Storage, Team, Timestamp, Token,
     TokenScope, User, UserRole, memory,
@@ -20,6 +21,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+use crate::counting::Counting;
 
 /// A clock that the test moves.
 pub(crate) struct TestClock(AtomicI64);
@@ -51,6 +54,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) app: Arc<App>,
     pub(crate) backend: Backend,
+    /// The backend's storage.
+    pub(crate) storage: Arc<Counting>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
@@ -85,8 +90,11 @@ impl World {
 
     /// One that has not opened its data yet.
     pub(crate) async fn closed(limits: Limits) -> Self {
-        let backend = memory::open();
+        let mut backend = memory::open();
         let clock = Arc::new(TestClock(AtomicI64::new("2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap().as_micros())));
+        let storage = Counting::new(backend.storage);
+        backend.storage = storage.clone();
+        backend.cache = Arc::new(MemoryCache::new(clock.clone()));
         let ids = Arc::new(CountingIds::default());
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let app = App::new(Parts {
@@ -103,7 +111,7 @@ impl World {
         let bob = people.person("bob", UserRole::Member, READ_WRITE).await;
         let eve = people.person("eve", UserRole::Member, READ_WRITE).await;
         let team = people.team(&[(&ada, MembershipRole::Owner), (&bob, MembershipRole::Member)]).await;
-        Self { router: router(Arc::clone(&app)), app, backend, clock, tasks, stopping, root, ada, bob, eve, team }
+        Self { router: router(Arc::clone(&app)), app, backend, storage, clock, tasks, stopping, root, ada, bob, eve, team }
     }
 
     pub(crate) async fn token(&self, person: &Person, scopes: &[TokenScope], expires_at: Option<Timestamp>) -> Person {
