@@ -98,6 +98,23 @@ async fn a_body_over_the_limit() {
 }
 
 #[tokio::test]
+async fn a_body_of_more_values_than_a_record_has() {
+    let world = World::new().await;
+    let task = world.post(&world.ada, "/api/v1/tasks", json!({ "title": "Sweep" })).await.is(201);
+    let path = format!("/api/v1/tasks/{}", task.id());
+    let many = |count| json!({ "title": "a", "tags": vec![0; count] });
+    for count in [4096, 2_000_000] {
+        let said = ["more than 4096 JSON values", "the fields of one record"];
+        world.post(&world.ada, "/api/v1/tasks", many(count)).await.is_problem(400, "invalid_request", &said);
+        world.patch(&world.ada, &path, many(count)).await.is_problem(400, "invalid_request", &said);
+    }
+    // Up to there it is the record that says what is wrong; and a text may hold anything.
+    world.post(&world.ada, "/api/v1/tasks", many(4000)).await.is_problem(422, "invalid", &["field=tags[0]"]);
+    let text = "[{,".repeat(500_000);
+    world.post(&world.ada, "/api/v1/tasks", json!({ "title": "a", "body": text })).await.is(201);
+}
+
+#[tokio::test]
 async fn the_largest_body_field_fits_into_the_limit() {
     let world = World::new().await;
     let note = json!({ "title": "a", "body": "x".repeat(2 << 20) });
