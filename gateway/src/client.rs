@@ -23,10 +23,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest page of a list.
 const PAGE: usize = mosaic_core::PAGE_ITEMS;
-/// How much of an answer that is no success is read, in bytes.
-const PROBLEM_BYTES: usize = 64 << 10;
+/// How much of an answer that is no success is read, in bytes: more than an import's report takes.
+const PROBLEM_BYTES: usize = 256 << 10;
 /// The longest text of a gateway's problem that is shown, in characters.
 const TEXT_CHARS: usize = 2_000;
+
+/// An import that did not come to its end.
+#[derive(Debug)]
+pub struct BrokenImport {
+    /// Why.
+    pub error: Error,
+    /// What it came to until then, where the gateway could say it.
+    pub report: Option<Report>,
+}
+
+impl From<Error> for BrokenImport {
+    fn from(error: Error) -> Self {
+        Self { error, report: None }
+    }
+}
 
 /// Speaks to one gateway, for one user.
 pub struct Client {
@@ -140,7 +155,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`crate::transfer::import`] and [`Self::list`].
-    pub async fn import<S>(&self, input: S) -> Result<Report>
+    pub async fn import<S>(&self, input: S) -> Result<Report, BrokenImport>
     where
         S: TryStream + Send + 'static,
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -150,8 +165,13 @@ impl Client {
         // An import of nothing, first: whether this token may import is then answered as itself. In the middle of a large
         // body a refusal reaches the sender, more often than not, as a broken connection.
         self.send(request()?.body("").timeout(ANSWER_TIMEOUT)).await?;
-        let answer = self.send(request()?.body(Body::wrap_stream(input))).await?;
-        read(answer).await
+        let request = request()?.body(Body::wrap_stream(input));
+        let answer = request.send().await.map_err(|error| failed(&self.base, error))?;
+        if answer.status().is_success() {
+            return Ok(read(answer).await?);
+        }
+        let (error, report) = problem(answer).await;
+        Err(BrokenImport { error, report })
     }
 
     /// Exports all records as JSON Lines: pieces of the text, as they come.
@@ -196,7 +216,7 @@ impl Client {
         if answer.status().is_success() {
             return Ok(answer);
         }
-        Err(problem(answer).await)
+        Err(problem(answer).await.0)
     }
 }
 
@@ -248,15 +268,16 @@ struct Problem {
     detail: Option<String>,
     hint: Option<String>,
     request_id: Option<String>,
+    report: Option<Report>,
 }
 
-/// The error in an answer that is no success.
-async fn problem(mut answer: Response) -> Error {
+/// The error in an answer that is no success, and the report of an import.
+async fn problem(mut answer: Response) -> (Error, Option<Report>) {
     let status = answer.status();
     let kind = kind_of(status);
     if status.is_redirection() {
         let to = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-        return Error::new(kind, "the gateway is elsewhere").with("location", to).hint("give that url");
+        return (Error::new(kind, "the gateway is elsewhere").with("location", to).hint("give that url"), None);
     }
     let mut body = Vec::new();
     while let Ok(Some(piece)) = answer.chunk().await {
@@ -274,10 +295,11 @@ async fn problem(mut answer: Response) -> Error {
         Some(id) if status.is_server_error() => error.with("request_id", clip(&id)),
         _ => error,
     };
-    match problem.hint {
+    let error = match problem.hint {
         Some(hint) => error.hint(clip(&hint)),
         None => error,
-    }
+    };
+    (error, problem.report)
 }
 
 fn kind_of(status: StatusCode) -> ErrorKind {

@@ -56,7 +56,16 @@ impl Import {
         let (input, progress) = open(&self.file).await?;
         let mut so_far = Report::default();
         let outcome = match client {
-            Some(client) => interruptible(client.import(input)).await,
+            Some(client) => {
+                let so_far = &mut so_far;
+                let work = async {
+                    client.import(input).await.map_err(|broken| {
+                        *so_far = broken.report.unwrap_or_default();
+                        broken.error
+                    })
+                };
+                interruptible(work).await
+            }
             None => {
                 let (so_far, progress) = (&mut so_far, &progress);
                 with_storage(config, "import", |storage| {

@@ -14,16 +14,22 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
 use mosaic_core::{Error, ErrorKind, TokenScope, Tokens};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
 use super::params::Params;
 use super::problem::Problem;
 use super::sign_in::Caller;
-use crate::transfer::{self, Powers};
+use crate::transfer::{self, Powers, Report};
 
 /// How long an import may send nothing.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// How much of an import that broke off is read on, in bytes, …
+const READ_ON: u64 = 64 << 20;
+/// … and for how long.
+const READ_ON_TIME: Duration = Duration::from_secs(10);
 
 /// `POST /api/v1/import`: takes over the records of the body, JSON Lines, plain or gzip, and answers a report; also when
 /// some lines were refused. Without scope `admin` it takes neither tokens nor users who are admins: whoever could, would have
@@ -33,13 +39,38 @@ pub(super) async fn import(caller: Caller, request: Request) -> Result<Response,
     Params::read(request.uri().query(), &[]).map_err(Problem::malformed)?;
     tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, "an operator imports");
     let storage = caller.data.records.storage.clone();
-    let input = StreamReader::new(Box::pin(pieces(request.into_body())));
+    let mut input = StreamReader::new(Box::pin(pieces(request.into_body())));
+    let mut so_far = Report::default();
     let powers = if caller.principal.may(TokenScope::Admin) { Powers::Granted } else { Powers::Withheld };
-    match transfer::import(storage, powers, input, |_| {}).await {
+    match transfer::import(storage, powers, &mut input, |report| so_far.clone_from(report)).await {
         Ok(report) => Ok(Json(report).into_response()),
-        Err(error) if error.kind() == ErrorKind::Invalid => Err(Problem::malformed(error)),
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            read_on(input).await;
+            Err(broken_off(error, &so_far))
+        }
     }
+}
+
+/// Says how far an import came.
+fn broken_off(error: Error, report: &Report) -> Problem {
+    let line = error.get("line").and_then(|line| line.parse::<u64>().ok());
+    let hint = error.hint_text().map(str::to_owned);
+    let problem = if error.kind() == ErrorKind::Invalid { Problem::malformed(error) } else { error.into() };
+    let problem = match line {
+        Some(line) => problem.member("line", line),
+        None => problem,
+    };
+    let problem = problem.member("report", serde_json::json!(report));
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+/// Takes what the client is still sending, within bounds: it sees the answer only when somebody does.
+async fn read_on(input: impl AsyncRead + Unpin) {
+    // The answer is on its way in any case.
+    let _ = timeout(READ_ON_TIME, tokio::io::copy(&mut input.take(READ_ON), &mut tokio::io::sink())).await;
 }
 
 /// `GET /api/v1/export`: all records as JSON Lines; with `tokens=true` also the tokens with their hashes. When it fails on

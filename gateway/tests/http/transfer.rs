@@ -1,6 +1,8 @@
 //! Import and export as streams.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -57,9 +59,34 @@ async fn an_import_that_breaks_off_keeps_its_whole_batches() {
     let world = World::new().await;
     let broken = stream::iter([Ok(note(1, &world.ada).into_bytes()), Err(io::Error::other("cable cut"))]);
     let answer = import(&world, &world.root, Body::from_stream(broken)).await;
-    assert!(!answer.status.is_success(), "{}", answer.text);
-    import(&world, &world.root, b"\x1f\x8b\x08garbage".to_vec()).await.is_problem(400, "invalid_request", &["gzip"]);
+    answer.is_problem(503, "unavailable", &["import it again"]);
+    assert_eq!((&answer.body["line"], &answer.body["report"]["total"]["added"]), (&json!(1), &json!(1)));
+    import(&world, &world.root, b"\x1f\x8b\x08garbage".to_vec()).await.is_problem(400, "invalid_request", &["gzip", "import it again"]);
     assert_eq!(import(&world, &world.root, note(1, &world.ada)).await.is(200).body["total"]["refused"], 0);
+}
+
+#[tokio::test]
+async fn an_import_that_breaks_off_says_how_far_it_came_and_is_read_to_its_end() {
+    let world = World::new().await;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let (backend, counter, line) = (world.backend.storage.clone(), taken.clone(), note(1, &world.ada));
+    // Two batches' lines, then the storage goes away, then more than is read ahead.
+    let pieces = stream::unfold(0, move |number| {
+        let (backend, counter, line) = (backend.clone(), counter.clone(), line.clone());
+        async move {
+            if number == 2_500 {
+                backend.close().await.unwrap();
+            }
+            counter.store(number, Ordering::SeqCst);
+            let line = line.replace("000000000001", &format!("{number:012}"));
+            (number < 20_000).then_some((Ok::<_, io::Error>(line), number + 1))
+        }
+    });
+    let answer = import(&world, &world.root, Body::from_stream(pieces)).await;
+    answer.is_problem(503, "unavailable", &["import it again"]);
+    let report = &answer.body["report"];
+    assert_eq!((&answer.body["line"], &report["lines"], &report["total"]["added"]), (&json!(2_000), &json!(2_000), &json!(2_000)));
+    assert_eq!(taken.load(Ordering::SeqCst), 20_000, "the client has sent everything, and so sees the answer");
 }
 
 #[tokio::test]

@@ -115,6 +115,8 @@ fn problem() -> Value {
             "request_id": { "type": "string", "description": "Under which the gateway's log says more." },
             "revision": { "type": "integer", "description": "Of code stale: the record's present revision." },
             "limit": { "type": "integer", "description": "Of code body_too_large: how many bytes a body may have." },
+            "line": { "type": "integer", "description": "Of an import that broke off: the line up to which everything was taken." },
+            "report": { "$ref": format!("{SCHEMAS}ImportReport"), "description": "Of an import that broke off: what it came to until then." },
             "not_ready": { "type": "array", "items": { "type": "string" }, "description": "Of /readyz: the parts that are not ready." },
         },
         "required": ["type", "title", "status", "code", "detail", "hint", "request_id"],

@@ -343,6 +343,24 @@ async fn inputs_that_are_no_records() {
 }
 
 #[tokio::test]
+async fn an_import_that_breaks_off_reports_what_was_taken() {
+    let mut data = DataSet::new(11);
+    data.add_notes(10_000);
+    let packed = gzip(&["-c"], data.lines().as_bytes());
+    let gateway = Gateway::start().await;
+    let (place, url) = (&gateway.place, gateway.url());
+    place.write("cut.gz", &packed[..packed.len() - packed.len() / 8]);
+    let broken = place.run(&["import", "cut.gz", "--json", "--url", &url]).await;
+    let broken = broken.fails_with(&["gzip stream ends early", "line=", "import it again"]);
+    let (added, unchanged, refused) = total(&broken);
+    assert!(added > 1_000 && (unchanged, refused) == (0, 0), "{added}");
+    let table = place.run(&["import", "cut.gz", "--url", &url]).await.exit(1);
+    assert!(table.text().contains("0 added") && table.stderr.contains("gzip"), "{}\n{}", table.text(), table.stderr);
+    place.write("whole.gz", packed);
+    assert_eq!(total(&place.run(&["import", "whole.gz", "--json", "--url", &url]).await.exit(0)), (sum(&data.counts()) - added, added, 0));
+}
+
+#[tokio::test]
 async fn an_export_that_fails_leaves_no_half_a_file() {
     let disk = crate::harness::Tmpfs::new(1);
     let data = DataSet::new(7);
