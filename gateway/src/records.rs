@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mosaic_core::{Applied, Batch, Change, Clock, Error, ErrorKind, Id, IdSource, Kind, Record, Result, Scope, Storage, Token};
+use mosaic_core::{Applied, Batch, Change, Clock, Entity, Error, ErrorKind, Id, IdSource, Kind, Record, Result, Scope, Storage, Token};
 
 use serde_json::{Map, Value};
 
@@ -71,7 +71,8 @@ impl Records {
     }
 
     /// Changes a record by a JSON merge patch (RFC 7396): a field of the patch replaces the record's, `null` removes it.
-    /// With an expected revision, the record must be at it; without one, the patch goes onto whatever is there.
+    /// With an expected revision, the record must be at it; without one, the patch goes onto whatever is there. A patch that
+    /// changes nothing leaves the record at its revision, for whoever may change it.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], [`ErrorKind::Invalid`], and those of [`Storage::apply`].
@@ -88,12 +89,25 @@ impl Records {
             }
             let changed = merge(&present, patch)?;
             if changed == present {
+                self.check_may_update(scope, &present).await?;
                 return Ok(present);
             }
             match self.apply_one(scope, Change::Update(changed)).await {
                 Err(error) if error.kind() == ErrorKind::Stale && revision.is_none() && attempts > 0 => {}
                 outcome => return outcome?.record().ok_or_else(|| Error::not_found(kind, id)),
             }
+        }
+    }
+
+    /// Checks that the caller may change a record, without changing it: a change that starts from a revision that no record
+    /// has is refused as stale at the soonest, once it is known to be theirs to make.
+    async fn check_may_update(&self, scope: Scope, record: &Record) -> Result<()> {
+        let mut probe = record.clone();
+        mosaic_core::with_entity!(&mut probe, entity => entity.stamp(entity.updated_at(), 0));
+        match self.apply_one(scope, Change::Update(probe)).await {
+            Err(error) if error.kind() == ErrorKind::Stale => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::new(ErrorKind::Internal, "the storage made a change of a revision that no record has")),
         }
     }
 

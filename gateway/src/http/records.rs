@@ -79,6 +79,8 @@ async fn read(kind: Kind, caller: Caller, request: Request) -> Result<Response, 
 
 async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
     let scope = caller.principal.writing(kind)?;
+    // The answer is the whole record, whatever the patch says of it.
+    caller.principal.reading(kind)?;
     no_params(request.uri())?;
     let id = id(kind, request.uri())?;
     let (parts, body) = request.into_parts();

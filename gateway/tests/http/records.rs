@@ -1,6 +1,6 @@
 //! One record at a time: made, read, changed, removed.
 
-use mosaic_core::Kind;
+use mosaic_core::{Kind, TokenScope};
 use serde_json::json;
 
 use crate::world::{World, bearer};
@@ -100,6 +100,31 @@ async fn what_may_not_be_seen_is_not_there() {
     world.get(&world.root, &format!("{mine}?view=all")).await.is(200);
     world.get(&world.ada, &format!("{mine}?view=all")).await.is_problem(403, "forbidden", &["operator"]);
     world.patch(&world.root, &format!("{mine}?view=all"), json!({})).await.is_problem(400, "invalid_request", &["parameter=view"]);
+}
+
+#[tokio::test]
+async fn a_change_of_nothing_takes_the_same_rights() {
+    let world = World::new().await;
+    let memberships = world.get(&world.ada, "/api/v1/memberships").await.is(200).body["items"].clone();
+    let places = memberships.as_array().unwrap().iter().map(|place| format!("/api/v1/memberships/{}", place["id"].as_str().unwrap()));
+    let paths = [format!("/api/v1/users/{}", world.ada.id), format!("/api/v1/teams/{}", world.team)];
+    for path in paths.into_iter().chain(places) {
+        world.patch(&world.bob, &path, json!({})).await.is_problem(403, "forbidden", &["only a"]);
+        let before = world.get(&world.ada, &path).await.is(200);
+        let unchanged = world.patch(&world.ada, &path, json!({})).await.is(200);
+        assert_eq!((&unchanged.body, unchanged.header("etag")), (&before.body, "\"1\""), "{path}");
+        world.patch(&world.eve, &path, json!({})).await.is_problem(404, "not_found", &[]);
+    }
+    let task = json!({ "title": "Ours", "team_id": world.team });
+    let task = format!("/api/v1/tasks/{}", world.post(&world.ada, "/api/v1/tasks", task).await.is(201).id());
+    world.patch(&world.bob, &task, json!({ "title": "Ours" })).await.is(200);
+    let writer = world.token(&world.ada, &[TokenScope::Write], None).await;
+    for patch in [json!({}), json!({ "title": "Mine" })] {
+        world.patch(&writer, &task, patch).await.is_problem(403, "forbidden", &["scope=read"]);
+    }
+    world.delete(&writer, &task).await.is(204);
+    let accounts = world.token(&world.root, &[TokenScope::Admin], None).await;
+    world.patch(&accounts, &format!("/api/v1/teams/{}", world.team), json!({ "name": "Crew" })).await.is(200);
 }
 
 #[tokio::test]

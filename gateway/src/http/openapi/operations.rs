@@ -57,6 +57,7 @@ pub(super) fn record(kind: Kind) -> Value {
         "patch": {
             "operationId": format!("update_{kind}"), "tags": [plural],
             "summary": format!("Change a {kind}"),
+            "description": "Takes token scopes read and write, since it answers the whole record.",
             "parameters": [if_match.clone()],
             "requestBody": { "required": true, "content": {
                 "application/merge-patch+json": { "schema": reference(&format!("{title}Patch")) },

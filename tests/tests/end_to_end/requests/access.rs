@@ -136,7 +136,10 @@ async fn users_see_their_own_spaces_and_their_teams() {
     bob.client.get(&path).await.problem(404, "not_found");
     let place = admin.create("memberships", joined(&bob.id)).await;
     assert_eq!(bob.client.get(&path).await.expect(200).json(), shared);
-    bob.client.get(&format!("/api/v1/users/{}", ann.id)).await.expect(200);
+    let of_ann = format!("/api/v1/users/{}", ann.id);
+    bob.client.get(&of_ann).await.expect(200);
+    bob.client.patch(&of_ann, &json!({})).await.problem(403, "forbidden");
+    assert_eq!(ann.client.patch(&of_ann, &json!({})).await.expect(200).json()["revision"], 1);
     assert_eq!(bob.client.patch(&path, &json!({ "status": "done" })).await.expect(200).json()["revision"], 2);
     bob.client.delete(&path).await.problem(403, "forbidden");
     ann.client.patch(&path, &json!({ "assignee_id": bob.id })).await.expect(200);
