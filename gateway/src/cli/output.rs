@@ -29,8 +29,13 @@ pub(super) fn unwritable(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::BrokenPipe { refused.source(ReaderGone) } else { refused.source(error) }
 }
 
-/// Writes a text and the end of its line to standard output.
+/// Writes a line to standard output.
 pub(super) fn line(text: &str) -> Result<()> {
+    write(&visible(text))
+}
+
+/// Writes a text as it is, and the end of its line, to standard output.
+fn write(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(unwritable)
 }
@@ -39,7 +44,21 @@ pub(super) fn line(text: &str) -> Result<()> {
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new(ErrorKind::Internal, "the result cannot be written as JSON").source(error))?;
-    line(&text)
+    write(&harmless(&text))
+}
+
+/// JSON that says the same without characters that a terminal would obey: they stand inside of strings, escaped (RFC 8259, 7).
+fn harmless(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_unseen(c) && c != '\n' {
+            // All of them are in the basic plane, and so one escape each.
+            let _ = fmt::Write::write_fmt(&mut text, format_args!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// Says something on the way, on standard error. Nobody being there to hear it is no failure.
@@ -74,7 +93,7 @@ pub(super) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<Strin
             }
         }
     }
-    line(&table.trim_fmt())
+    write(&table.trim_fmt())
 }
 
 /// A time to the second; a dash for none.
@@ -120,18 +139,19 @@ fn coloured() -> bool {
 
 /// The text on one line, without characters that a terminal would obey: names and titles are other people's.
 fn visible(text: &str) -> String {
-    let unseen = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
-        .map(|c| {
-            if c == '\n' || c == '\t' {
-                ' '
-            } else if unseen(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
+        .map(|c| match c {
+            '\n' | '\t' => ' ',
+            c if is_unseen(c) => '\u{fffd}',
+            c => c,
         })
         .collect()
+}
+
+/// Whether a character moves, hides or turns what is around it: controls, line separators, and marks of direction (UAX #9, 2).
+fn is_unseen(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -140,7 +160,11 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_shown_as_nothing_to_obey() {
-        assert_eq!(visible("a\u{1b}[31mb\nc\u{202e}d é 漢"), "a\u{fffd}[31mb c\u{fffd}d é 漢");
+        let text = "a\u{1b}[31mb\nc\u{202e}d\u{9b}\u{2028} é 漢";
+        assert_eq!(visible(text), "a\u{fffd}[31mb c\u{fffd}d\u{fffd}\u{fffd} é 漢");
+        let json = harmless(&serde_json::to_string_pretty(&[text]).unwrap());
+        assert_eq!(json, "[\n  \"a\\u001b[31mb\\nc\\u202ed\\u009b\\u2028 é 漢\"\n]");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap()[0], text, "it says the same");
     }
 
     #[test]

@@ -142,6 +142,22 @@ async fn a_token_works_from_its_making_to_its_revoking() {
 }
 
 #[tokio::test]
+async fn names_are_shown_without_what_a_terminal_would_obey() {
+    let place = Place::new();
+    let on = On { place: &place, url: None };
+    on.done("user add ada").await;
+    // The one begins a control sequence by itself, the other turns what follows.
+    let name = "gone\u{9b}2J\u{202e}";
+    let made = place.run(&["token", "create", "--user", "ada", "--name", name, "--json"]).await.exit(0).text();
+    let token: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(token["name"], name, "JSON says it all");
+    let revoke = format!("token revoke {}", token["id"].as_str().unwrap());
+    for text in [made, on.done("token list").await, on.done("token list --json").await, on.done(&revoke).await] {
+        assert!(text.contains("gone") && !text.contains('\u{9b}') && !text.contains('\u{202e}'), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn the_first_admins_token_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let gateway = Gateway::start().await;
