@@ -32,12 +32,21 @@ pub(super) struct Connect {
 }
 
 impl Connect {
+    /// Refuses a token file that would not be used: without a URL the work is on the data itself.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        match (&self.token_file, self.url()) {
+            (Some(_), None) => Err("--token-file is the token for a running gateway: give its url with --url URL or MOSAIC_URL, or leave it out"),
+            _ => Ok(()),
+        }
+    }
+
+    fn url(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| !url.is_empty())
+    }
+
     /// The client for the gateway; `None` when the work is on the data itself.
     pub(super) fn client(&self) -> Result<Option<Client>> {
-        match self.url.as_deref() {
-            Some(url) if !url.is_empty() => Client::new(url, self.token()?).map(Some),
-            _ => Ok(None),
-        }
+        self.url().map(|url| Client::new(url, self.token()?)).transpose()
     }
 
     fn token(&self) -> Result<TokenSecret> {

@@ -47,6 +47,10 @@ pub(super) struct Export {
 }
 
 impl Export {
+    pub(super) fn connect(&self) -> &Connect {
+        &self.connect
+    }
+
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let client = self.connect.client()?;
         let tokens = if self.with_tokens { Tokens::WithHashes } else { Tokens::Omit };

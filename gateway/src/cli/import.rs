@@ -51,6 +51,10 @@ pub(super) struct Import {
 }
 
 impl Import {
+    pub(super) fn connect(&self) -> &Connect {
+        &self.connect
+    }
+
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let client = self.connect.client()?;
         let (input, progress) = open(&self.file).await?;

@@ -16,11 +16,14 @@ mod team;
 mod token;
 mod user;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use mosaic_core::{Error, ErrorKind, Result};
+
+use connect::Connect;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +59,7 @@ enum Command {
 /// Parses the arguments, runs the command and says how it went.
 pub(crate) fn main() -> ExitCode {
     std::panic::set_hook(Box::new(output::panicked));
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(usage) => {
             // Help and version are asked for, and come this way too. There is nobody to tell when they cannot be written.
@@ -77,7 +80,28 @@ pub(crate) fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| output::failed(&error))
 }
 
+/// Parses the arguments, and checks what depends on several of them, wherever on the line they stand.
+fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let cli = Cli::try_parse_from(arguments)?;
+    match cli.command.connect().map_or(Ok(()), Connect::check) {
+        Ok(()) => Ok(cli),
+        Err(why) => Err(Cli::command().error(clap::error::ErrorKind::MissingRequiredArgument, why)),
+    }
+}
+
 impl Command {
+    /// How it reaches a running gateway, where it can.
+    fn connect(&self) -> Option<&Connect> {
+        match self {
+            Self::Import(command) => Some(command.connect()),
+            Self::Export(command) => Some(command.connect()),
+            Self::User(command) => Some(command.connect()),
+            Self::Team(command) => Some(command.connect()),
+            Self::Token(command) => Some(command.connect()),
+            Self::Serve(_) | Self::Config(_) | Self::Backends(_) => None,
+        }
+    }
+
     async fn run(self, config: Option<PathBuf>) -> Result<ExitCode> {
         let config = config.as_deref();
         match self {

@@ -24,7 +24,7 @@ pub(super) struct Common {
     #[arg(long, global = true)]
     pub(super) json: bool,
     #[command(flatten)]
-    connect: Connect,
+    pub(super) connect: Connect,
 }
 
 impl Common {

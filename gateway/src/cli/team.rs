@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use mosaic_core::{Error, ErrorKind, Membership, Record, Result, User};
 use serde_json::json;
 
+use super::connect::Connect;
 use super::output::{self, Column};
 use super::target::{Common, Target, given};
 
@@ -99,6 +100,10 @@ enum Member {
 }
 
 impl Team {
+    pub(super) fn connect(&self) -> &Connect {
+        &self.common.connect
+    }
+
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Self { common, command } = self;
         let json = common.json;

@@ -1,17 +1,19 @@
 //! What the command line takes and refuses.
 
-use clap::CommandFactory as _;
-
 use super::*;
 
+fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
+    parse([&["mosaic"], arguments].concat().into_iter().map(OsString::from))
+}
+
 fn refused(arguments: &[&str]) -> String {
-    let error = Cli::try_parse_from([&["mosaic"], arguments].concat()).map(|_| ()).unwrap_err();
+    let error = parsed(arguments).map(|_| ()).unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error}");
     error.to_string()
 }
 
 fn taken(arguments: &[&str]) {
-    if let Err(error) = Cli::try_parse_from([&["mosaic"], arguments].concat()) {
+    if let Err(error) = parsed(arguments) {
         unreachable!("{arguments:?}: {error}");
     }
 }
@@ -47,6 +49,7 @@ fn commands_are_taken_as_documented() {
     taken(&["team", "members", "ops"]);
     taken(&["token", "create", "--user", "ada", "--name", "laptop", "--scope", "read,write", "--expires", "90d"]);
     taken(&["token", "revoke", "0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f"]);
+    taken(&["token", "--token-file", "t", "list", "--url", "http://127.0.0.1:7420"]);
     taken(&["config", "check"]);
     taken(&["backends", "--json"]);
 }
@@ -62,5 +65,9 @@ fn wrong_usage_is_refused_by_name() {
     assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--scope", "all"]).contains("operator"));
     assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--expires", "soon"]).contains("90d"));
     assert!(refused(&["token", "revoke", "laptop"]).contains("<ID>"));
+    for command in [&["import", "a.jsonl"][..], &["export", "-", "--url", ""], &["user", "list"], &["team", "list"], &["token", "list"]] {
+        let error = refused(&[command, &["--token-file", "t"]].concat());
+        assert!(error.contains("--url URL or MOSAIC_URL"), "{error}");
+    }
     assert!(refused(&["nonsense"]).contains("nonsense"));
 }

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use mosaic_core::{Clock as _, Error, ErrorKind, Id, Record, Result, SystemClock, Timestamp, TokenScope, User, UserRole};
 use serde_json::{Value, json};
 
+use super::connect::Connect;
 use super::output::{self, Column};
 use super::target::{Common, Target, given};
 
@@ -90,6 +91,10 @@ fn expiry(text: &str) -> Result<Expiry> {
 }
 
 impl Token {
+    pub(super) fn connect(&self) -> &Connect {
+        &self.common.connect
+    }
+
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Self { common, command } = self;
         let json = common.json;

@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use mosaic_core::{Record, Result};
 use serde_json::{Value, json};
 
+use super::connect::Connect;
 use super::output::{self, Column};
 use super::target::{Common, Target, given};
 
@@ -81,6 +82,10 @@ struct Set {
 }
 
 impl User {
+    pub(super) fn connect(&self) -> &Connect {
+        &self.common.connect
+    }
+
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Self { common, command } = self;
         let json = common.json;
