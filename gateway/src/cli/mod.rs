@@ -82,7 +82,13 @@ pub(crate) fn main() -> ExitCode {
 
 /// Parses the arguments, and checks what depends on several of them, wherever on the line they stand.
 fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let cli = Cli::try_parse_from(arguments)?;
+    let cli = Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
+        // The parser does not say which argument, nor that it is none.
+        clap::error::ErrorKind::InvalidUtf8 if std::env::var_os("MOSAIC_URL").is_some_and(|url| url.to_str().is_none()) => {
+            Cli::command().error(error.kind(), "the value of MOSAIC_URL is not UTF-8: unset it, or set it anew")
+        }
+        _ => error,
+    })?;
     match cli.command.connect().map_or(Ok(()), Connect::check) {
         Ok(()) => Ok(cli),
         Err(why) => Err(Cli::command().error(clap::error::ErrorKind::MissingRequiredArgument, why)),

@@ -4,8 +4,11 @@
 //! A variable is a text, and stays one (a password of digits is no number) unless the schema says that its key takes
 //! no text: then it is read as JSON.
 
+use std::ffi::OsString;
+
 use figment::value::{Dict, Map};
 use figment::{Metadata, Profile, Provider, Source};
+use mosaic_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 /// The keys outside of any section that have a variable.
@@ -19,21 +22,27 @@ pub(super) struct Setting {
 }
 
 /// The settings among the variables, in the order of their names.
-pub(super) fn settings(variables: Vec<(String, String)>, schema: &Value) -> Vec<Setting> {
-    let mut settings: Vec<_> = variables
-        .into_iter()
-        .filter_map(|(variable, text)| {
-            let path = variable.strip_prefix("MOSAIC_")?.to_ascii_lowercase();
-            if !path.contains("__") && !TOP.contains(&path.as_str()) {
-                return None;
-            }
-            let keys: Vec<_> = path.split("__").collect();
-            let value = typed(text, schema_at(schema, &keys));
-            Some(Setting { path: keys.join("."), variable, value })
-        })
-        .collect();
+///
+/// # Errors
+/// [`ErrorKind::Config`] for a setting that is not UTF-8, which no key takes.
+pub(super) fn settings(variables: Vec<(String, OsString)>, schema: &Value) -> Result<Vec<Setting>> {
+    let mut settings = Vec::new();
+    for (variable, value) in variables {
+        let Some(path) = variable.strip_prefix("MOSAIC_").map(str::to_ascii_lowercase) else { continue };
+        if !path.contains("__") && !TOP.contains(&path.as_str()) {
+            continue;
+        }
+        let text = value.into_string().map_err(|_| {
+            Error::new(ErrorKind::Config, "the value of a variable is not UTF-8")
+                .with("variable", &variable)
+                .hint(format!("unset {variable}, or set it anew"))
+        })?;
+        let keys: Vec<_> = path.split("__").collect();
+        let value = typed(text, schema_at(schema, &keys));
+        settings.push(Setting { path: keys.join("."), variable, value });
+    }
     settings.sort_by(|a, b| a.variable.cmp(&b.variable));
-    settings
+    Ok(settings)
 }
 
 fn typed(text: String, schema: Option<&Value>) -> Value {

@@ -12,6 +12,7 @@ mod schema;
 mod shown;
 mod startup;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -69,12 +70,12 @@ impl Config {
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the file or the variable, and the key: a file that was named and cannot be read, no
-    /// JSON, an unknown key, a value of the wrong type or out of bounds.
+    /// JSON, a variable that is not UTF-8, an unknown key, a value of the wrong type or out of bounds.
     pub fn load(path: Option<&Path>) -> Result<Self> {
-        Self::read(path, std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+        Self::read(path, std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))))
     }
 
-    fn read(path: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> Result<Self> {
+    fn read(path: Option<&Path>, variables: impl Iterator<Item = (String, OsString)>) -> Result<Self> {
         let variables: Vec<_> = variables.filter(|(_, value)| !value.is_empty()).collect();
         let named = path.map(Path::to_owned).or_else(|| {
             let (_, value) = variables.iter().find(|(name, _)| name == "MOSAIC_CONFIG")?;
@@ -85,7 +86,7 @@ impl Config {
         if let Some(file) = &source {
             figment = figment.merge(Json::file_exact(file));
         }
-        for variable in environment::settings(variables, &schema()) {
+        for variable in environment::settings(variables, &schema())? {
             figment = figment.merge(variable);
         }
         Self::extract(&figment, source)

@@ -1,6 +1,7 @@
 //! Where the config is found, what it says, and what is refused.
 
 use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -16,8 +17,8 @@ fn read(text: &str, variables: &[(&str, &str)]) -> (TempDir, Result<Config>) {
     (directory, config)
 }
 
-fn owned(variables: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
-    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>().into_iter()
+fn owned(variables: &[(&str, &str)]) -> impl Iterator<Item = (String, OsString)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect::<Vec<_>>().into_iter()
 }
 
 fn refusal(text: &str, variables: &[(&str, &str)]) -> Error {
@@ -89,6 +90,26 @@ fn what_cannot_be_used_names_the_key_and_where_it_stands() {
         }
         assert_eq!(error.hint_text(), Some("mosaic config schema"));
     }
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_is_named() {
+    let value = OsString::from_vec(b"caf\xe9".to_vec());
+    for name in ["MOSAIC_TIER", "MOSAIC_LISTEN", "MOSAIC_LOCAL__DATA_DIR"] {
+        let error = Config::read(None, std::iter::once((name.to_owned(), value.clone()))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(&format!("variable={name}")), "{error}");
+        assert!(error.hint_text().unwrap().contains(name));
+    }
+    for name in ["MOSAIC_TOKEN_FILE", "PATH"] {
+        assert!(Config::read(None, std::iter::once((name.to_owned(), value.clone()))).is_ok(), "{name} is no part of the config");
+    }
+    // A path may be anything.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(&value);
+    fs::write(&file, r#"{ "listen": "0.0.0.0:80" }"#).unwrap();
+    let config = Config::read(None, std::iter::once(("MOSAIC_CONFIG".to_owned(), file.clone().into()))).unwrap();
+    assert_eq!((config.listen.port(), config.source), (80, Some(file)));
 }
 
 #[test]

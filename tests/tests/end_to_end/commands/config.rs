@@ -1,5 +1,7 @@
 //! The config and what this build holds: what is accepted, what is refused with the cure, what is shown.
 
+use std::os::unix::ffi::OsStringExt as _;
+
 use serde_json::{Value, json};
 
 use crate::harness::Place;
@@ -51,6 +53,23 @@ async fn a_config_that_cannot_be_used_is_named() {
     place.clone().with_env("MOSAIC_LISTEN", "here").run(&["config", "check"]).await.fails_with(&["MOSAIC_LISTEN"]);
     let bad = place.clone().with_env("MOSAIC_LIMITS__REQUESTS", "none");
     bad.run(&["config", "check"]).await.fails_with(&["MOSAIC_LIMITS__REQUESTS"]);
+    assert!(!place.data_dir().exists());
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_is_named() {
+    let place = Place::new();
+    let value = std::ffi::OsString::from_vec(b"caf\xe9".to_vec());
+    for (name, command, code) in [
+        ("MOSAIC_LOCAL__DATA_DIR", &["config", "show"][..], 1),
+        ("MOSAIC_LISTEN", &["config", "check"], 1),
+        ("MOSAIC_URL", &["user", "list"], 2),
+    ] {
+        let output = place.command(command).env(name, &value).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(name) && said.contains("not UTF-8"), "{said}");
+    }
     assert!(!place.data_dir().exists());
 }
 
