@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::secret::TokenSecret;
-use crate::transfer::Report;
+use crate::transfer::{JSON_LINES, Report};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -161,7 +161,7 @@ impl Client {
         S::Error: Into<Box<dyn StdError + Send + Sync>>,
         Bytes: From<S::Ok>,
     {
-        let request = || Ok::<_, Error>(self.request(Method::POST, self.url(&["import"])?).header(CONTENT_TYPE, "application/jsonl"));
+        let request = || Ok::<_, Error>(self.request(Method::POST, self.url(&["import"])?).header(CONTENT_TYPE, JSON_LINES));
         // An import of nothing, first: whether this token may import is then answered as itself. In the middle of a large
         // body a refusal reaches the sender, more often than not, as a broken connection.
         self.send(request()?.body("").timeout(ANSWER_TIMEOUT)).await?;

@@ -21,7 +21,7 @@ use tokio_util::io::StreamReader;
 use super::params::Params;
 use super::problem::Problem;
 use super::sign_in::Caller;
-use crate::transfer::{self, Powers, Report};
+use crate::transfer::{self, JSON_LINES, Powers, Report};
 
 /// How long an import may send nothing.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ pub(super) async fn export(caller: Caller, request: Request) -> Result<Response,
     tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, ?tokens, "an operator exports");
     let pieces = transfer::export(caller.data.records.storage.clone(), tokens)
         .map(|piece| piece.inspect_err(|error| tracing::error!("an export broke off: {error:?}")));
-    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))], Body::from_stream(pieces)).into_response())
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static(JSON_LINES))], Body::from_stream(pieces)).into_response())
 }
 
 /// A body's data as it comes.

@@ -11,5 +11,8 @@ pub use import::{Powers, import};
 pub use lines::LINE_BYTES;
 pub use report::{Counts, REFUSALS, Refusal, Report};
 
+/// The media type of JSON Lines (jsonlines.org), as the API gives them and takes them.
+pub const JSON_LINES: &str = "application/jsonl";
+
 #[cfg(test)]
 mod tests;

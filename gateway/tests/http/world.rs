@@ -18,6 +18,7 @@ use mosaic_gateway::http::{App, Parts, Peer, router};
 use mosaic_gateway::secret::TokenSecret;
 use mosaic_gateway::telemetry;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -144,7 +145,23 @@ impl World {
         }
         let mut request = request.body(body.into()).unwrap();
         request.extensions_mut().insert(Peer(SocketAddr::from(([127, 0, 0, 1], 5))));
-        self.send(request).await
+        let answer = self.send(request).await;
+        self.check_described(method, path, answer.status).await;
+        answer
+    }
+
+    /// Checks that the description lists an answer's status, where it describes what was asked.
+    async fn check_described(&self, method: &str, path: &str, status: StatusCode) {
+        static DESCRIPTION: OnceCell<Value> = OnceCell::const_new();
+        let read = || async { self.send(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body };
+        let path = path.split('?').next().unwrap();
+        let described = match path.strip_prefix("/api/v1/").and_then(|rest| rest.split_once('/')) {
+            Some((kinds, _)) => format!("/api/v1/{kinds}/{{id}}"),
+            None => path.to_owned(),
+        };
+        let operation = &DESCRIPTION.get_or_init(read).await["paths"][described][method.to_ascii_lowercase()];
+        let listed = operation.is_null() || operation["responses"].get(status.as_str()).is_some();
+        assert!(listed, "{method} {path} was answered with {status}, which the description does not list");
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

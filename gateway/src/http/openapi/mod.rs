@@ -22,7 +22,8 @@ const ABOUT: &str = "A self-hosted gateway for tasks, notes, and the users and t
     Every request to /api/v1 carries a bearer token. Lists come in pages: pass next_cursor as cursor to go on, until it is null. \
     A record's ETag is its revision in quotes; send it as If-Match to change or remove the record only if nobody else did meanwhile. \
     What fails is answered with a problem document (RFC 9457), whose request_id is also in the gateway's log. \
-    A client may send an x-request-id of its own.";
+    A client may send an x-request-id of its own. \
+    A method that is not listed for a path is answered with 405, and a path that is not here with 404.";
 
 /// The description.
 pub(super) static DOCUMENT: LazyLock<Value> = LazyLock::new(document);

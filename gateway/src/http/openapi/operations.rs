@@ -5,9 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::SCHEMAS;
 use super::schemas::name;
+use crate::transfer::JSON_LINES;
 
 /// What any request to the API may be answered with.
 const ALWAYS: &[u16] = &[400, 401, 403, 414, 429, 431, 500, 503, 504];
+
+/// What any request to the paths that are open to all may be answered with.
+const OPEN: &[u16] = &[414, 431, 500, 503, 504];
 
 /// The name of a problem's response among the components.
 pub(super) fn problem_name(status: u16) -> String {
@@ -83,8 +87,7 @@ pub(super) fn others() -> Map<String, Value> {
         "type": "object", "properties": { "status": { "type": "string" } }, "required": ["status"],
     } } } })
     };
-    let open = |id: &str, summary: &str, responses: Value| json!({ "get": { "operationId": id, "tags": ["gateway"], "summary": summary, "security": [], "responses": responses } });
-    let problem = |status: u16| json!({ "$ref": format!("#/components/responses/{}", problem_name(status)) });
+    let open = |id: &str, summary: &str, responses: Value| json!({ "get": { "operationId": id, "tags": ["gateway"], "summary": summary, "security": [], "responses": with(responses, OPEN.iter()) } });
     let paths = json!({
         "/api/v1/import": { "post": {
             "operationId": "import", "tags": ["transfer"],
@@ -93,7 +96,7 @@ pub(super) fn others() -> Map<String, Value> {
                 not at all; sent again, it goes on. A line that cannot be taken is refused by its number, and the rest goes in. Takes token scope operator, and for \
                 tokens and users whose role is admin also scope admin.",
             "requestBody": { "required": true, "content": {
-                "application/x-ndjson": { "schema": { "type": "string" } },
+                (JSON_LINES): { "schema": { "type": "string" } },
                 "application/gzip": { "schema": { "type": "string", "format": "binary" } },
             } },
             "responses": with_problems(json!({ "200": json_response("What it came to; also when lines were refused.", "ImportReport") }), &[507]),
@@ -104,10 +107,10 @@ pub(super) fn others() -> Map<String, Value> {
             "description": "A stream of JSON Lines, by kind in dependency order, then by id. When it fails on the way, the connection breaks: an answer \
                 that ends well is whole. Takes token scope operator.",
             "parameters": [{ "name": "tokens", "in": "query", "description": "Tokens too, with the hashes of their secrets.", "schema": { "type": "string", "enum": ["true"] } }],
-            "responses": with_problems(json!({ "200": text("All records.", "application/jsonl") }), &[]),
+            "responses": with_problems(json!({ "200": text("All records.", JSON_LINES) }), &[]),
         } },
         "/livez": open("livez", "Whether the process runs", json!({ "200": status("It does.") })),
-        "/readyz": open("readyz", "Whether requests would be answered", json!({ "200": status("They would."), "503": problem(503) })),
+        "/readyz": open("readyz", "Whether requests would be answered", json!({ "200": status("They would.") })),
         "/metrics": open("metrics", "Counts and times, for Prometheus", json!({ "200": text("The metrics.", "text/plain") })),
         "/openapi.json": open("openapi", "This description", json!({ "200": {
             "description": "OpenAPI 3.1.", "content": { "application/json": { "schema": { "type": "object" } } },
@@ -209,8 +212,12 @@ fn made_response(description: &str, schema: &str) -> Value {
     response
 }
 
-fn with_problems(mut responses: Value, own: &[u16]) -> Value {
-    for status in ALWAYS.iter().chain(own) {
+fn with_problems(responses: Value, own: &[u16]) -> Value {
+    with(responses, ALWAYS.iter().chain(own))
+}
+
+fn with<'s>(mut responses: Value, problems: impl Iterator<Item = &'s u16>) -> Value {
+    for status in problems {
         responses[status.to_string()] = json!({ "$ref": format!("#/components/responses/{}", problem_name(*status)) });
     }
     responses

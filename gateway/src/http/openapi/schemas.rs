@@ -59,7 +59,6 @@ fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
 
     let patch: Map<_, _> = settable
         .iter()
-        .filter(|(field, _)| !matches!(field.as_str(), "id" | "kind"))
         .map(|(field, schema)| {
             let optional = !required.contains(field);
             (field.clone(), if optional { json!({ "anyOf": [schema, { "type": "null" }] }) } else { schema.clone() })
@@ -69,7 +68,8 @@ fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
         format!("{title}Patch"),
         json!({
             "type": "object",
-            "description": format!("A change of a {kind}: a JSON merge patch (RFC 7396). A field replaces the present one; null removes it."),
+            "description": format!("A change of a {kind}: a JSON merge patch (RFC 7396). A field replaces the present one; null removes it. \
+                The id and the kind may be said again, and cannot be changed."),
             "properties": patch,
             "additionalProperties": false,
         }),

@@ -31,6 +31,9 @@ fn operations_are_unique_and_say_how_they_fail() {
         for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters") {
             ids.push(operation["operationId"].as_str().unwrap());
             assert!(operation["summary"].is_string(), "{method} {path}");
+            for status in ["414", "431", "500", "503", "504"] {
+                assert!(operation["responses"][status].is_object(), "{method} {path}: {status}");
+            }
             if path.starts_with("/api/") {
                 assert!(operation["responses"]["401"].is_object() && operation.get("security").is_none(), "{method} {path}");
             }
@@ -67,4 +70,22 @@ fn what_the_gateway_sets_is_asked_of_nobody() {
         assert!(schemas[name]["properties"].get("hash").is_none(), "{name}");
     }
     assert!(schemas["IssuedToken"]["properties"].get("secret").is_some());
+}
+
+#[test]
+fn a_patch_may_say_again_what_it_cannot_change() {
+    for kind in Kind::ALL {
+        let name = schemas::name(*kind);
+        let patch = &DOCUMENT["components"]["schemas"][format!("{name}Patch")]["properties"];
+        assert_eq!(patch["id"], DOCUMENT["components"]["schemas"][&name]["properties"]["id"], "{name}");
+        assert!(patch["kind"].is_object(), "{name}");
+    }
+}
+
+#[test]
+fn a_transfer_is_described_as_it_is_sent() {
+    let (import, export) = (&DOCUMENT["paths"]["/api/v1/import"]["post"], &DOCUMENT["paths"]["/api/v1/export"]["get"]);
+    let types = |content: &Value| content.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(types(&import["requestBody"]["content"]), [crate::transfer::JSON_LINES, "application/gzip"]);
+    assert_eq!(types(&export["responses"]["200"]["content"]), [crate::transfer::JSON_LINES]);
 }
