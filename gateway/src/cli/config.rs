@@ -43,7 +43,8 @@ impl Config {
     }
 }
 
-/// Has the tier's section read by its backend, which alone knows it. How the services that it names are is not asked here.
+/// Has the tier's section read by its backend, which alone knows it. A backend examines all or nothing, so its services are
+/// looked at too, within the bounds of an examination: what is found there is no fault of the config, and is passed over.
 async fn check(config: &config::Config) -> Result<()> {
     let backend = registry::backend(&config.tier)?;
     let checks = (backend.diagnose)(open::options(config, "config", None)).await;
