@@ -1,9 +1,14 @@
 //! Section `log`: what is logged, and how.
 
+use std::fmt::Display;
+
 use mosaic_core::{Error, ErrorKind, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
+
+use crate::telemetry::AUDIT;
 
 /// What is logged, and how. The log goes to the standard error stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,13 +32,17 @@ pub enum LogFormat {
 }
 
 impl Log {
-    /// The filter, read.
+    /// The filter, read. It lets [`AUDIT`] through in any case.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] when it is none.
     pub fn env_filter(&self) -> Result<EnvFilter> {
-        EnvFilter::try_new(&self.filter)
-            .map_err(|error| Error::new(ErrorKind::Config, format!("not a log filter: {error}")).hint("use a level such as info or debug"))
+        let refused = |error: &dyn Display| {
+            Error::new(ErrorKind::Config, format!("not a log filter: {error}")).hint("use a level such as info or debug")
+        };
+        let filter = EnvFilter::try_new(&self.filter).map_err(|error| refused(&error))?;
+        let audit = format!("{AUDIT}=info").parse::<Directive>().map_err(|error| refused(&error))?;
+        Ok(filter.add_directive(audit))
     }
 }
 

@@ -21,7 +21,8 @@ use super::list::list;
 use super::params::Params;
 use super::problem::{NOT_FOUND, Problem};
 use super::sign_in::Caller;
-use crate::auth::{check_grant, check_regrant};
+use crate::auth::{Principal, check_grant, check_regrant};
+use crate::telemetry::AUDIT;
 
 /// The routes of a kind.
 pub(super) fn routes(kind: Kind) -> Router<Arc<App>> {
@@ -62,6 +63,10 @@ async fn create_token(caller: &Caller, scope: Scope, fields: Map<String, Value>)
     let user = fields.get("user_id").and_then(|user| user.as_str()?.parse().ok()).unwrap_or(caller.principal.user_id);
     check_grant(&caller.principal, records, scope, user, &fields).await?;
     let (record, secret) = records.create_token(scope, fields).await.map_err(|error| explained(error, Kind::Token, scope))?;
+    if user != caller.principal.user_id {
+        let Principal { user_id, token_id, .. } = &*caller.principal;
+        tracing::info!(target: AUDIT, user = %user_id, token = %token_id, made = %record.id(), owner = %user, "a token was made for another user");
+    }
     Ok(located(StatusCode::CREATED, &record, &WithSecret { record: &record, secret: secret.expose() }))
 }
 

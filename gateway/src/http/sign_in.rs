@@ -14,6 +14,7 @@ use mosaic_core::{Id, Kind, Scope};
 use super::app::{App, Data, Peer};
 use super::problem::{INTERNAL, Problem, TOO_MANY_REQUESTS, UNAUTHORIZED};
 use crate::auth::{FAILURE_WINDOW, Principal, Refusal};
+use crate::telemetry::AUDIT;
 
 /// Where the hint of a request without a token points.
 const HOW: &str = "send the header Authorization: Bearer TOKEN, with a token from `mosaic token create`";
@@ -90,7 +91,7 @@ impl Caller {
             return Ok(self.principal.reading(kind)?);
         }
         let scope = self.principal.reading_all()?;
-        tracing::info!(user = %self.principal.user_id, token = %self.principal.token_id, path, "an operator views all");
+        tracing::info!(target: AUDIT, user = %self.principal.user_id, token = %self.principal.token_id, path, "an operator views all");
         Ok(scope)
     }
 }

@@ -21,6 +21,7 @@ use tokio_util::io::StreamReader;
 use super::params::Params;
 use super::problem::Problem;
 use super::sign_in::Caller;
+use crate::telemetry::AUDIT;
 use crate::transfer::{self, JSON_LINES, Powers, Report};
 
 /// How long an import may send nothing.
@@ -37,7 +38,7 @@ const READ_ON_TIME: Duration = Duration::from_secs(10);
 pub(super) async fn import(caller: Caller, request: Request) -> Result<Response, Problem> {
     caller.principal.require(TokenScope::Operator)?;
     Params::read(request.uri().query(), &[]).map_err(Problem::malformed)?;
-    tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, "an operator imports");
+    tracing::info!(target: AUDIT, user = %caller.principal.user_id, token = %caller.principal.token_id, "an operator imports");
     let storage = caller.data.records.storage.clone();
     let mut input = StreamReader::new(Box::pin(pieces(request.into_body())));
     let mut so_far = Report::default();
@@ -79,7 +80,7 @@ pub(super) async fn export(caller: Caller, request: Request) -> Result<Response,
     caller.principal.require(TokenScope::Operator)?;
     let mut params = Params::read(request.uri().query(), &["tokens"]).map_err(Problem::malformed)?;
     let tokens = if params.take_flag("tokens", "true").map_err(Problem::malformed)? { Tokens::WithHashes } else { Tokens::Omit };
-    tracing::info!(user = %caller.principal.user_id, token = %caller.principal.token_id, ?tokens, "an operator exports");
+    tracing::info!(target: AUDIT, user = %caller.principal.user_id, token = %caller.principal.token_id, ?tokens, "an operator exports");
     let pieces = transfer::export(caller.data.records.storage.clone(), tokens)
         .map(|piece| piece.inspect_err(|error| tracing::error!("an export broke off: {error:?}")));
     Ok(([(CONTENT_TYPE, HeaderValue::from_static(JSON_LINES))], Body::from_stream(pieces)).into_response())

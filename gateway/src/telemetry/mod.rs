@@ -15,8 +15,11 @@ pub use writer::Writer;
 /// Where the latency histogram's buckets end, in seconds: 0.5 ms to 10 s.
 const LATENCY_BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Sends the log to the standard error stream, and panics to the log. Keep the answer alive for as long as something is
-/// logged: dropping it writes what is still waiting.
+/// The target of what operators and administrators do by their powers. The log always has it, whatever its filter says.
+pub const AUDIT: &str = "mosaic_audit";
+
+/// Sends the log to the standard error stream, and panics to the log. What is logged waits to be written: the end of the
+/// process should come after [`Writer::flush`] of the answer.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for a filter that cannot be read, [`ErrorKind::Internal`] when the process has a log already.

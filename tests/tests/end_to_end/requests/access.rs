@@ -172,6 +172,24 @@ async fn a_token_remembers_its_last_use_and_hides_its_secret() {
 }
 
 #[tokio::test]
+async fn what_is_done_by_powers_is_logged_whatever_the_filter_says() {
+    let place = Place::new().with_env("MOSAIC_LOG__FILTER", "off,mosaic_audit=off");
+    let gateway = Gateway::start_in(&place).await;
+    let admin = gateway.admin();
+    let ann = gateway.person("ann").await;
+    admin.get("/api/v1/notes?view=all").await.expect(200);
+    admin.get("/api/v1/export?tokens=true").await.expect(200);
+    admin.request(Method::POST, "/api/v1/import", &[], "").await.expect(200);
+    ann.client.create("tokens", json!({ "name": "own", "scopes": ["read"] })).await;
+    for said in ["an operator views all", "an operator exports", "an operator imports", "a token was made for another user"] {
+        eventually(said, PATIENCE, || async { gateway.log().contains(said).then_some(()) }).await;
+    }
+    let log = gateway.log();
+    assert!(log.contains(&format!("owner={}", ann.id)), "{log}");
+    assert_eq!(log.lines().count(), 4, "nothing else:\n{log}");
+}
+
+#[tokio::test]
 async fn no_secret_is_logged_however_much_is() {
     let place = Place::new().with_env("MOSAIC_LOG__FILTER", "trace").with_env("MOSAIC_LOG__FORMAT", "json");
     let gateway = Gateway::start_in(&place).await;
