@@ -95,13 +95,52 @@ fn one_file_of_the_gateway_names_backends_and_features() {
         .filter(|package| lives_under(package, "backends"))
         .map(|package| package["name"].as_str().unwrap().replace('-', "_"));
     let crates: Vec<_> = crates.collect();
-    let named = |line: &str| {
-        line.contains("cfg(feature") || line.contains("cfg!(feature") || crates.iter().any(|name| line.contains(name.as_str()))
-    };
-    let in_code = |text: &str| text.lines().any(|line| !line.trim_start().starts_with("//") && named(line));
-    let files: Vec<_> = sources(&root().join("gateway/src")).into_iter().filter(|(_, text)| in_code(text)).map(|(path, _)| path).collect();
+    let named = |code: &str| names_a_feature(code) || crates.iter().any(|name| code.contains(name.as_str()));
+    let files: Vec<_> =
+        sources(&root().join("gateway")).into_iter().filter(|(_, text)| named(&without_comments(text))).map(|(path, _)| path).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     assert!(files[0].ends_with("gateway/src/backends.rs"), "{files:?}");
+}
+
+/// The lines that are no comments.
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether code depends on a feature: in an attribute or a macro, alone or inside of `all`, `any` or `not`, on one line or several.
+fn names_a_feature(code: &str) -> bool {
+    let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+    let conditions = code.match_indices("cfg").filter_map(|(at, _)| {
+        let behind = code[at + 3..].trim_start_matches("_attr").trim_start_matches('!');
+        behind.starts_with('(').then(|| condition(behind))
+    });
+    conditions.into_iter().any(|condition| condition.contains("feature="))
+}
+
+/// What stands between the first parenthesis and the one that closes it.
+fn condition(text: &str) -> &str {
+    let mut depth = 0;
+    let end = text.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[test]
+fn features_are_found_wherever_they_stand() {
+    for code in [
+        "#[cfg(feature = \"local\")]",
+        "#[cfg(all(unix, not(feature=\"local\")))]",
+        "#[cfg(\n    any(\n        test,\n        feature = \"local\",\n    )\n)]",
+        "#![cfg_attr(feature = \"local\", expect(unused))]",
+        "if cfg!(feature = \"local\") {",
+    ] {
+        assert!(names_a_feature(code), "{code}");
+    }
+    for code in ["#[cfg(test)] mod tests; let feature = 1;", "cargo --features local", "json!({ \"feature\": feature })", "#[cfg(unix)]"] {
+        assert!(!names_a_feature(code), "{code}");
+    }
 }
 
 #[test]
@@ -112,6 +151,15 @@ fn a_gateway_holds_only_the_tiers_it_was_built_with() {
         among(&default, &["mosaic-pglite", "oliphaunt-wasix", "wasmer"]).len() >= 3,
         "the names below are those of the embedded engine"
     );
+
+    // What goes by another name is found by where it lives.
+    for features in [&[][..], &["--no-default-features"]] {
+        let tree = [&["tree", "-p", "mosaic-gateway", "-e", "normal,build", "--prefix", "none", "--format", "{lib} {p}"], features].concat();
+        let tree = cargo(&tree);
+        assert!(tree.contains("/gateway)"), "our own crates are listed with their paths:\n{tree}");
+        let federated: Vec<_> = tree.lines().filter(|line| line.contains("/backends/federated")).collect();
+        assert!(federated.is_empty(), "{federated:?}");
+    }
 
     let bare = dependencies("mosaic-gateway", &["-e", "normal,build", "--no-default-features"]);
     assert!(among(&bare, FEDERATED).is_empty(), "{:?}", among(&bare, FEDERATED));
