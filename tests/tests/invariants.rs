@@ -154,7 +154,8 @@ fn a_gateway_holds_only_the_tiers_it_was_built_with() {
 
     // What goes by another name is found by where it lives.
     for features in [&[][..], &["--no-default-features"]] {
-        let tree = [&["tree", "-p", "mosaic-gateway", "-e", "normal,build", "--prefix", "none", "--format", "{lib} {p}"], features].concat();
+        let tree =
+            [&["tree", "-p", "mosaic-gateway", "-e", "normal,build", "--prefix", "none", "--format", "{lib} {p}"], features].concat();
         let tree = cargo(&tree);
         assert!(tree.contains("/gateway)"), "our own crates are listed with their paths:\n{tree}");
         let federated: Vec<_> = tree.lines().filter(|line| line.contains("/backends/federated")).collect();

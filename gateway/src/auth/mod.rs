@@ -6,8 +6,8 @@ mod grants;
 mod principal;
 mod sign_in;
 
+use failures::Failures;
 pub use failures::WINDOW as FAILURE_WINDOW;
 pub use grants::{check_grant, check_regrant};
 pub use principal::Principal;
-use failures::Failures;
 pub use sign_in::{Authenticator, Refusal};

@@ -35,7 +35,9 @@ impl Connect {
     /// Refuses a token file that would not be used: without a URL the work is on the data itself.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         match (&self.token_file, self.url()) {
-            (Some(_), None) => Err("--token-file is the token for a running gateway: give its url with --url URL or MOSAIC_URL, or leave it out"),
+            (Some(_), None) => {
+                Err("--token-file is the token for a running gateway: give its url with --url URL or MOSAIC_URL, or leave it out")
+            }
             _ => Ok(()),
         }
     }

@@ -5,8 +5,7 @@ use serde_json::Value;
 const HIDDEN: &str = "[hidden]";
 
 /// What is part of the names of secrets, in lower case and without what joins words.
-const SECRETS: &[&str] =
-    &["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey"];
+const SECRETS: &[&str] = &["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey"];
 
 /// Hides the values under keys that name a secret, and passwords inside of URLs and connection strings.
 pub(super) fn without_secrets(value: Value) -> Value {
@@ -105,7 +104,9 @@ mod tests {
 
     #[test]
     fn every_key_that_names_a_secret_is_known_however_it_is_spelt() {
-        for key in ["Password", "sslpassword", "private_key", "privateKey", "PASSPHRASE", "credentials", "client-secret", "token", "api.key"] {
+        for key in
+            ["Password", "sslpassword", "private_key", "privateKey", "PASSPHRASE", "credentials", "client-secret", "token", "api.key"]
+        {
             let shown = without_secrets(json!({ key: "p4ss" }));
             assert_eq!(shown, json!({ key: "[hidden]" }));
         }
@@ -122,7 +123,10 @@ mod tests {
             (r"password=p4\ ss host=db", "password=[hidden] host=db"),
             ("password='never closed host=db", "password=[hidden]"),
             ("password= host=db", "password= [hidden]"),
-            ("postgres://db/x?sslmode=a&password=p4=ss&sslpassword=b&c=d", "postgres://db/x?sslmode=a&password=[hidden]&sslpassword=[hidden]&c=d"),
+            (
+                "postgres://db/x?sslmode=a&password=p4=ss&sslpassword=b&c=d",
+                "postgres://db/x?sslmode=a&password=[hidden]&sslpassword=[hidden]&c=d",
+            ),
             ("postgres://u:p4ss@db/x?password=p4ss", "postgres://u:[hidden]@db/x?password=[hidden]"),
             ("password_file=a passfile=b host=c", "password_file=a passfile=b host=c"),
             ("a=b==", "a=b=="),

@@ -125,13 +125,9 @@ mod tests {
 
     #[test]
     fn values_are_counted_outside_of_strings() {
-        for (text, expected) in [
-            ("1", 1),
-            (r#"{"a":1}"#, 2),
-            (r#"{"a":[1,2,{"b":null}],"c":"d"}"#, 7),
-            (r#""[,{\",[,{\\""#, 1),
-            (r#"["\\",1]"#, 3),
-        ] {
+        for (text, expected) in
+            [("1", 1), (r#"{"a":1}"#, 2), (r#"{"a":[1,2,{"b":null}],"c":"d"}"#, 7), (r#""[,{\",[,{\\""#, 1), (r#"["\\",1]"#, 3)]
+        {
             assert_eq!(values(text.as_bytes()), expected, "{text}");
         }
     }

@@ -80,7 +80,9 @@ fn refusal(refused: Refusal) -> Problem {
         Refusal::Expired(end) => Problem::new(UNAUTHORIZED, format!("the token expired at {end}"))
             .hint("ask an administrator for another: `mosaic token create`")
             .challenge(Some("invalid_token")),
-        Refusal::TooMany => Problem::new(TOO_MANY_REQUESTS, "too many sign-ins from this address failed").retry_after(FAILURE_WINDOW.as_secs()),
+        Refusal::TooMany => {
+            Problem::new(TOO_MANY_REQUESTS, "too many sign-ins from this address failed").retry_after(FAILURE_WINDOW.as_secs())
+        }
     }
 }
 

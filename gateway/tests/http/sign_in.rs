@@ -87,7 +87,8 @@ async fn a_token_does_what_its_scopes_say() {
 #[tokio::test]
 async fn what_is_shaped_like_no_token_is_not_looked_for() {
     let world = World::new().await;
-    for secret in ["mosaic_short", "guess", &world.ada.secret[1..], &format!("{}A", world.ada.secret), &world.ada.secret.replace('_', ".")] {
+    for secret in ["mosaic_short", "guess", &world.ada.secret[1..], &format!("{}A", world.ada.secret), &world.ada.secret.replace('_', ".")]
+    {
         let answer = world.ask("GET", "/api/v1/tasks", &[("authorization", &format!("Bearer {secret}"))], "").await;
         answer.is_problem(401, "unauthorized", &["not known"]);
     }

@@ -257,8 +257,7 @@ async fn lines_that_cannot_be_taken_are_refused_by_number_and_the_rest_goes_in()
 
     // The same over HTTP.
     let gateway = Gateway::start().await;
-    let answer =
-        gateway.admin().request(Method::POST, "/api/v1/import", &[("content-type", "application/jsonl")], lines).await.expect(200);
+    let answer = gateway.admin().request(Method::POST, "/api/v1/import", &[("content-type", "application/jsonl")], lines).await.expect(200);
     let report = answer.json();
     assert_eq!(counts(&report["total"]), (taken, 0, expected.len() as u64));
     let refused: Vec<_> = report["refusals"].as_array().unwrap().iter().map(|refusal| refusal["line"].as_u64().unwrap()).collect();
