@@ -25,6 +25,7 @@ pub mod serve;
 mod services;
 pub mod telemetry;
 pub mod transfer;
+mod values;
 
 /// What the binary does: run the helper that the first argument asks for, or else the command line. Helpers come first,
 /// since a backend starts them from this very executable and their arguments are their own.

@@ -9,16 +9,13 @@ use mosaic_core::{Error, Result};
 use serde_json::{Map, Value};
 
 use super::problem::{BODY_TOO_LARGE, INVALID_REQUEST, Problem, UNSUPPORTED_MEDIA_TYPE};
+use crate::values::{self, VALUES};
 
 /// What a record's body is sent as.
 pub(super) const JSON: &[&str] = &["application/json"];
 
 /// What a change of a record is sent as: a merge patch (RFC 7396).
 pub(super) const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
-
-/// How many JSON values a body may hold, nested ones counted: no kind of record has a tenth of it. In memory, a value of two
-/// bytes takes some forty times as many, and stays there while the storage is waited for.
-const VALUES: usize = 4096;
 
 /// How far past the limit a body is read, as a multiple of it: a client that is still sending sees the answer only when
 /// somebody takes what it sends.
@@ -89,7 +86,7 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
         Ok(text) => text,
         Err(error) => return refuse(Error::invalid("the body is not UTF-8").with("byte", error.valid_up_to() + 1)),
     };
-    if values(body) > VALUES {
+    if values::are_too_many(body) {
         return refuse(Error::invalid(format!("the body holds more than {VALUES} JSON values")).hint("send the fields of one record"));
     }
     match serde_json::from_str(text) {
@@ -100,35 +97,6 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
             let text = error.to_string();
             let reason = text.split(" at line ").next().unwrap_or_default();
             refuse(Error::invalid(format!("the body is not JSON: {reason}")).with("line", error.line()).with("column", error.column()))
-        }
-    }
-}
-
-/// How many values a JSON text holds, at most: each one but the first stands behind a comma or an opening bracket.
-fn values(text: &[u8]) -> usize {
-    let (mut count, mut in_string, mut escaped) = (1, false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_string,
-            b'"' => in_string = !in_string,
-            b',' | b'[' | b'{' if !in_string => count += 1,
-            _ => {}
-        }
-    }
-    count
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_counted_outside_of_strings() {
-        for (text, expected) in
-            [("1", 1), (r#"{"a":1}"#, 2), (r#"{"a":[1,2,{"b":null}],"c":"d"}"#, 7), (r#""[,{\",[,{\\""#, 1), (r#"["\\",1]"#, 3)]
-        {
-            assert_eq!(values(text.as_bytes()), expected, "{text}");
         }
     }
 }

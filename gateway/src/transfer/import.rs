@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
 use super::lines::{Chunk, Chunks, LINE_BYTES};
 use super::report::{Refusal, Report};
+use crate::values::{self, VALUES};
 
 /// The first byte of a gzip stream (RFC 1952, 2.3.1), with which no JSON begins.
 const GZIP: u8 = 0x1f;
@@ -115,6 +116,9 @@ fn parse(chunk: &Chunk, powers: Powers) -> Parsed {
 }
 
 fn read(line: &[u8], powers: Powers) -> Result<Record> {
+    if values::are_too_many(line) {
+        return Err(Error::invalid(format!("the line holds more than {VALUES} JSON values")));
+    }
     match Record::from_json_bytes(line)? {
         Record::Token(_) if powers == Powers::Withheld => Err(withheld("a token lets somebody in")),
         Record::User(user) if powers == Powers::Withheld && user.role == UserRole::Admin => {

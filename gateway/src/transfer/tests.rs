@@ -112,6 +112,15 @@ async fn a_line_that_is_too_long_is_refused_by_its_number() {
 }
 
 #[tokio::test]
+async fn a_line_of_more_values_than_a_record_has_is_refused_by_its_number() {
+    let storage = open();
+    let many = format!(r#"{{"kind":"note","tags":[{}1]}}"#, "1,".repeat(2_000_000));
+    let report = take(&storage, [ADA, &many, BEN].join("\n").as_bytes()).await;
+    assert_eq!(report.total, counts(2, 0, 1));
+    assert_eq!((report.refusals[0].line, report.refusals[0].reason.as_str()), (2, "the line holds more than 4096 JSON values"));
+}
+
+#[tokio::test]
 async fn refusals_are_all_counted_and_the_first_hundred_listed_with_short_reasons() {
     let storage = open();
     let odd = format!(r#"{{"kind":"user","{}":1}}"#, "é".repeat(5_000));
