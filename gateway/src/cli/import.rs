@@ -88,10 +88,11 @@ impl Import {
         };
         // How the work went is settled by now: whether anybody reads the report changes nothing about a failure.
         let shown = if failed.is_none() || report.lines > 0 { self.show(&report, progress.elapsed()) } else { Ok(()) };
-        match failed {
-            Some(error) => Err(error),
-            None if report.total.refused > 0 => Ok(ExitCode::FAILURE),
-            None => shown.map(|()| ExitCode::SUCCESS),
+        match (failed, shown) {
+            (Some(error), _) => Err(error),
+            (None, Err(error)) if report.total.refused == 0 || !output::is_of_no_reader(&error) => Err(error),
+            (None, _) if report.total.refused == 0 => Ok(ExitCode::SUCCESS),
+            (None, _) => Ok(ExitCode::FAILURE),
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mosaic_core::{Error, ErrorKind, Result, Storage};
 
 use super::interrupt::interruptible;
+use super::output;
 use super::progress::waiting;
 use crate::config::Config;
 use crate::open;
@@ -28,7 +29,12 @@ where
     };
     // Whoever is in a hurry interrupts this as well: what was acknowledged is safe.
     let closed = interruptible(backend.storage.close()).await;
-    outcome.and_then(|done| closed.map(|()| done))
+    match (outcome, closed) {
+        (Ok(done), closed) => closed.map(|()| done),
+        // What was done may not last, which concerns others than whoever reads the output.
+        (Err(error), Err(closed)) if output::is_of_no_reader(&error) => Err(closed),
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Data that a running gateway owns can be worked on through it: the hint is the same command, with its URL.

@@ -29,6 +29,11 @@ pub(super) fn unwritable(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::BrokenPipe { refused.source(ReaderGone) } else { refused.source(error) }
 }
 
+/// Whether an error only says that nobody reads standard output any more.
+pub(super) fn is_of_no_reader(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<ReaderGone>())
+}
+
 /// Writes a line to standard output.
 pub(super) fn line(text: &str) -> Result<()> {
     write(&visible(text))
@@ -115,7 +120,7 @@ pub(super) fn span(span: Duration) -> String {
 
 /// Says on standard error why a command failed: one line, with the cure.
 pub(super) fn failed(error: &Error) -> ExitCode {
-    if std::error::Error::source(error).is_some_and(|source| source.is::<ReaderGone>()) {
+    if is_of_no_reader(error) {
         return ExitCode::SUCCESS;
     }
     let hint = error.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
