@@ -35,7 +35,8 @@ async fn shown(child: &mut Child, enough: impl Fn(&str) -> bool) -> String {
 async fn the_first_admins_token_is_shown_once() {
     let place = Place::new();
     let mut script = on_a_terminal(&place, &["serve"]);
-    let text = shown(&mut script, |text| text.contains("curl ") && text.contains("view=all")).await;
+    // What the terminal shows to try can be tried once the line behind it says that all is ready.
+    let text = shown(&mut script, |text| text.split("view=all").nth(1).is_some_and(|rest| rest.contains("ready"))).await;
     let token =
         text.split("Authorization: Bearer ").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("no token in {text}"));
     let url = text.split("Bearer ").nth(1).and_then(|rest| rest.split('\'').nth(1)).unwrap_or_else(|| panic!("no url in {text}"));
