@@ -32,9 +32,11 @@ pub mod query;
 pub mod refusal;
 pub mod registry;
 pub mod scope;
+pub mod search;
 pub mod storage;
 pub mod time;
 pub mod vectors;
+pub mod words;
 
 pub use async_trait::async_trait;
 pub use schemars;
@@ -44,11 +46,12 @@ pub use cache::Cache;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{CountingIds, Id, IdSource, RandomIds};
 pub use model::{
-    Entity, Field, FieldType, FieldValue, Kind, Membership, MembershipRole, Note, Record, Task, TaskStatus, Team, Token, TokenHash,
-    TokenScope, User, UserRole,
+    Entity, Field, FieldType, FieldValue, Kind, Membership, MembershipRole, Message, MessageRole, Note, Parent, Passages, Record, Session,
+    SessionStatus, Task, TaskStatus, Team, Token, TokenHash, TokenScope, User, UserRole,
 };
 pub use query::{PAGE_BYTES, PAGE_ITEMS, Page, Position, Query};
 pub use scope::Scope;
+pub use search::{Hit, Piece, Search};
 pub use storage::{Applied, Batch, Change, Loaded, State, StateWrite, Storage, Tokens};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use vectors::{Embedding, Nearby, Neighbour, Vector, VectorIndex, VectorModel};

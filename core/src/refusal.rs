@@ -44,3 +44,18 @@ pub fn holds_content(kind: Kind, id: Id, counts: &[(Kind, u64)]) -> Error {
     let counted = counts.iter().fold(refusal, |refusal, (content, count)| refusal.with(content.plural(), count));
     counted.hint("move or remove these records first")
 }
+
+/// A message is there to stay as it was said.
+pub fn append_only(id: Id) -> Error {
+    forbidden("a message is never changed", Kind::Message, id).hint("add another one")
+}
+
+/// The session takes no messages at present.
+pub fn session_closed(id: Id) -> Error {
+    Error::new(ErrorKind::Conflict, "the session is closed").with("session", id).hint("set its status to open first")
+}
+
+/// A message that is taken over as it is says its place.
+pub fn without_place() -> Error {
+    Error::invalid("the message comes without its place: seq counts from 1").with("field", "seq")
+}

@@ -8,6 +8,7 @@ use crate::Id;
 /// | kind | read | write |
 /// |---|---|---|
 /// | task, note | members of its space | members; delete: its owner or a team owner |
+/// | session, message | its owner; a team's session: the team's members | its owner; messages are only added |
 /// | team, membership | its members, admins | team owners, admins |
 /// | user | oneself, teammates, admins | oneself (name, email), admins |
 /// | token | oneself, admins (never the secret) | oneself, admins |
@@ -17,6 +18,8 @@ use crate::Id;
 ///   or a team owner changes `owner_id`, and only to a member of the team; a personal record's owner is changed by
 ///   [`Scope::System`] alone. Taking a record out of a team takes what removing it does, its owner or a team owner, and
 ///   membership in the space that it goes to.
+/// - A session is changed and removed by its owner alone, while they see it. Its messages are seen by whoever sees the session, are
+///   added by its owner while it is open ([`Scope::System`] also adds to a closed one), are never changed, and go with it.
 /// - An assignee must be able to read the task: a change that breaks this is refused. Removing a membership
 ///   or a user takes back the assignments that it made possible, which counts as a change of those tasks.
 /// - A user is removed with their memberships and tokens, a team with its memberships, but only when they hold no

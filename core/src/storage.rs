@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::{Error, Id, Kind, Page, Query, Record, Result, Scope, Timestamp, Token, TokenHash, User};
+use crate::{Error, Hit, Id, Kind, Page, Query, Record, Result, Scope, Search, Timestamp, Token, TokenHash, User};
 
 /// Where records are kept. An `Ok` from a writing call means that the write is durable, as far as the backend's
 /// documentation promises. Every future may be dropped at any await: the call then took effect whole or not at all,
@@ -21,6 +21,14 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// Only those of the backend itself.
     async fn list(&self, scope: Scope, query: &Query) -> Result<Page>;
+
+    /// Finds the records that the scope may see and in which every word of the search occurs ([`crate::words`]), newest first by
+    /// `created_at`; a backend that ranks puts first what says most of the words. Large ones may be searched in their beginning alone,
+    /// but in no less than 64 KiB.
+    ///
+    /// # Errors
+    /// Only those of the backend itself.
+    async fn search(&self, scope: Scope, search: &Search) -> Result<Vec<Hit>>;
 
     /// Carries out a batch in one transaction, all of it or nothing, in order. Answers one [`Applied`] for each change.
     ///
@@ -117,7 +125,8 @@ impl Batch {
 /// One change to one record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Makes a record, as given, at revision 1. Making the same record again (times and revision aside) is no error.
+    /// Makes a record, as given, at revision 1; a message at the next place of its session, whatever `seq` it carries. Making the
+    /// same record again (what the storage sets aside) is no error.
     Create(Record),
     /// Replaces a record that is at the revision which `record` carries; it goes to the next one, `updated_at` to the batch's time.
     /// `created_at` stays as it was. A token's hash and last use stay as they were.

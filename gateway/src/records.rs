@@ -13,7 +13,7 @@ use crate::secret::TokenSecret;
 const MERGE_ATTEMPTS: usize = 5;
 
 /// The fields that a client may not set: the gateway does.
-pub const OURS: &[&str] = &["created_at", "updated_at", "revision", "hash", "last_used_at"];
+pub const OURS: &[&str] = &["created_at", "updated_at", "revision", "hash", "last_used_at", "seq"];
 
 /// Records, as their API has them.
 #[derive(Clone)]

@@ -22,7 +22,7 @@ pub(crate) async fn carry_out(connection: &mut PgConnection, scope: Scope, at: T
 /// Whether a change takes but one statement, as a rule, and with it no transaction.
 pub(crate) fn is_one_statement(change: &Change) -> bool {
     match change {
-        Change::Create(record) => with_kind!(record.kind(), T => T::BEFORE_INSERT).is_none(),
+        Change::Create(record) => with_kind!(record.kind(), T => T::BEFORE_INSERT.is_none() && T::NUMBERED.is_none()),
         Change::Update(_) => true,
         Change::Delete { .. } => false,
     }
@@ -40,6 +40,13 @@ pub(crate) async fn at_once(connection: &mut PgConnection, scope: Scope, at: Tim
 async fn try_create<T: Table>(connection: &mut PgConnection, scope: Scope, given: &T) -> Result<Option<Applied>> {
     let mut new = given.clone();
     new.stamp(given.updated_at(), 1);
+    if let Some(numbered) = T::NUMBERED {
+        let whole = (numbered.whole)(given);
+        // In two statements: the second one sees what was added while the first one waited.
+        sqlx::query(numbered.lock).bind(whole).execute(&mut *connection).await.map_err(error::from_sqlx)?;
+        let next: i64 = sqlx::query_scalar(numbered.next).bind(whole).fetch_one(&mut *connection).await.map_err(error::from_sqlx)?;
+        (numbered.place)(&mut new, next.unsigned_abs());
+    }
     let added = write::insert(connection, scope, &[&new]).await?;
     Ok((!added.is_empty()).then(|| Applied::Created(new.into().without_secrets())))
 }

@@ -2,7 +2,7 @@
 //! together. One list in a kind's file makes all of it, so that what is selected, written and read cannot drift
 //! apart. What must not come in: statements.
 
-use mosaic_core::{Id, MembershipRole, TaskStatus, Timestamp, TokenHash, TokenScope, UserRole};
+use mosaic_core::{Id, MembershipRole, MessageRole, SessionStatus, TaskStatus, Timestamp, TokenHash, TokenScope, UserRole};
 use serde::de::{Deserialize, IntoDeserializer, value};
 use sqlx::postgres::{PgHasArrayType, PgRow};
 use sqlx::types::chrono::{DateTime, Utc};
@@ -79,6 +79,8 @@ column!(u64 as i64, |number| i64::try_from(*number).unwrap_or(i64::MAX), |column
 column!(u8 as i16, |number| i16::from(*number), |column: i16| column.try_into().map_err(|_| "outside of 0 to 255".to_owned()));
 column!(UserRole as &'v str, |role| role.as_str(), |column: &str| named(column));
 column!(MembershipRole as &'v str, |role| role.as_str(), |column: &str| named(column));
+column!(SessionStatus as &'v str, |status| status.as_str(), |column: &str| named(column));
+column!(MessageRole as &'v str, |role| role.as_str(), |column: &str| named(column));
 column!(TaskStatus as &'v str, |status| status.as_str(), |column: &str| named(column));
 column!(Vec<String> as String, |items| array_text(items.iter().map(String::as_str)), |column: Vec<String>| Ok(column));
 column!(
@@ -120,14 +122,15 @@ fn array_text<'i>(items: impl Iterator<Item = &'i str>) -> String {
 }
 
 /// Writes the part of a [`Table`](crate::table::Table) that follows from its columns: `fixed` ones are written once, `given`
-/// ones also by updates; `id`, `created_at`, `updated_at` and `revision` are understood. A `body` is named apart: it
-/// may be large, and comes last.
+/// ones also by updates; `id`, `created_at`, `updated_at` and `revision` are understood. A body is named apart: it
+/// may be large, and comes last. What is `searched` has a column `words` besides, which is written and never read.
 macro_rules! columns {
     (
         $table:literal,
         fixed { $($fixed:ident: $fixed_type:literal),* $(,)? },
         given { $($given:ident: $given_type:literal),* $(,)? }
-        $(, $body:ident)? $(,)?
+        $(, body $body:ident)?
+        $(, searched $words:ident)? $(,)?
     ) => {
         const NAME: &'static str = $table;
         const LEAN: &'static str = concat!(
@@ -144,17 +147,19 @@ macro_rules! columns {
         );
         const NAMES: &'static str = concat!(
             "id", $(", ", stringify!($fixed),)* $(", ", stringify!($given),)*
-            ", created_at, updated_at, revision" $(, ", ", stringify!($body))?
+            ", created_at, updated_at, revision" $(, ", ", stringify!($body))? $(, ", ", stringify!($words))?
         );
         const GIVEN: &'static str = concat!(
             "given.id", $(", given.", stringify!($fixed), "::", $fixed_type,)* $(", given.", stringify!($given), "::", $given_type,)*
             ", given.created_at, given.updated_at, given.revision" $(, ", given.", stringify!($body))?
+            $(, ", given.", stringify!($words), "::tsvector")?
         );
         const CHANGES: &'static str = concat!(
             $(stringify!($given), " = given.", stringify!($given), "::", $given_type, ", ",)* $(stringify!($body), " = given.", stringify!($body), ", ",)?
+            $(stringify!($words), " = given.", stringify!($words), "::tsvector, ",)?
             "updated_at = given.updated_at, revision = kept.revision + 1",
         );
-        const BODY: bool = !concat!("" $(, stringify!($body))?).is_empty();
+        const BODY: Option<$crate::table::Body> = $crate::columns::body!($($body)?);
 
         fn bind(given: &[&Self], statement: &mut $crate::statement::Statement) {
             statement.array(given.iter().map(|given| $crate::columns::Column::value(&given.id)));
@@ -164,6 +169,7 @@ macro_rules! columns {
             statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.updated_at)));
             statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.revision)));
             $(statement.sql(", ").array(given.iter().map(|given| $crate::columns::Column::value(&given.$body)));)?
+            $(statement.sql(", ").array(given.iter().map(|given| $crate::words::$words(&mosaic_core::Entity::passages(*given))));)?
         }
 
         fn body_bytes(&self) -> usize {
@@ -185,3 +191,19 @@ macro_rules! columns {
     };
 }
 pub(crate) use columns;
+
+/// The statements' pieces that name a body, if there is one.
+macro_rules! body {
+    () => {
+        None
+    };
+    ($body:ident) => {
+        Some($crate::table::Body {
+            length: concat!("octet_length(kept.", stringify!($body), ")"),
+            kept: concat!("kept.", stringify!($body)),
+            given: concat!("given.", stringify!($body)),
+            start: concat!("left(kept.", stringify!($body), ", "),
+        })
+    };
+}
+pub(crate) use body;

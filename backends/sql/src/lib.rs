@@ -5,7 +5,7 @@
 //! # Where to look
 //! - `migrations/`: the schema.
 //! - `kinds/`: each kind's table: its columns, who sees what, and what must hold of a record, as conditions in SQL.
-//! - `table`: what a kind says of its table; `read`, `write`, `change` and `load`: what is done with any table.
+//! - `table`: what a kind says of its table; `read`, `search`, `write`, `change` and `load`: what is done with any table.
 //! - [`connection`]: the seam through which connections come in.
 //!
 //! # Adding a kind
@@ -20,10 +20,12 @@ mod kinds;
 mod load;
 mod read;
 mod schema;
+mod search;
 mod state;
 mod statement;
 mod storage;
 mod table;
+mod words;
 mod write;
 
 pub use storage::SqlStorage;

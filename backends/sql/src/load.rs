@@ -76,8 +76,8 @@ async fn outcomes<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Resul
 async fn compared<T: Table>(connection: &mut PgConnection, left: &[&T]) -> Result<HashMap<Id, Loaded>> {
     let mut statement = Statement::new("SELECT given.ordinality, kept.revision, ");
     statement.sql(T::LEAN);
-    if T::BODY {
-        statement.sql(", CASE WHEN kept.body = given.body THEN kept.body END AS body");
+    if let Some(body) = T::BODY {
+        statement.sql(", CASE WHEN ").sql(body.kept).sql(" = ").sql(body.given).sql(" THEN ").sql(body.kept).sql(" END AS body");
     }
     write::from_given(&mut statement, left);
     statement.sql(" JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = given.id");

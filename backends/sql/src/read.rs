@@ -137,12 +137,12 @@ fn order_keys(statement: &mut Statement, order: Order, of: &'static str) {
 /// than that. Its length is known without reading it.
 fn select_cut<T: Table>(statement: &mut Statement, order: Order) {
     statement.sql(T::LEAN);
-    if T::BODY {
-        statement.sql(", CASE WHEN sum(octet_length(kept.body)) OVER (ORDER BY ");
+    if let Some(body) = T::BODY {
+        statement.sql(", CASE WHEN sum(").sql(body.length).sql(") OVER (ORDER BY ");
         order_keys(statement, order, "kept");
         statement.sql(" ROWS UNBOUNDED PRECEDING) <= ").bind(PAGE_BYTES as i64).sql(" OR row_number() OVER (ORDER BY ");
         order_keys(statement, order, "kept");
-        statement.sql(") = 1 THEN kept.body END AS body");
+        statement.sql(") = 1 THEN ").sql(body.kept).sql(" END AS body");
     }
 }
 
@@ -155,7 +155,7 @@ fn uncut<T: Table>(rows: &[PgRow]) -> Result<(Vec<T>, bool)> {
 
 /// Whether the body, which comes last, was left out.
 pub(crate) fn is_cut<T: Table>(row: &PgRow) -> bool {
-    T::BODY && row.try_get_raw(row.len() - 1).is_ok_and(|body| body.is_null())
+    T::BODY.is_some() && row.try_get_raw(row.len() - 1).is_ok_and(|body| body.is_null())
 }
 
 /// Whether the scope sees every row of the table: [`Table::OPEN`], known here already.
@@ -179,7 +179,10 @@ fn check<T: Table>(query: &Query) -> Result<()> {
 fn has_type(value: &FieldValue, ty: FieldType) -> bool {
     matches!(
         (value, ty),
-        (FieldValue::Id(_), FieldType::Id) | (FieldValue::Text(_), FieldType::Text) | (FieldValue::Time(_), FieldType::Time)
+        (FieldValue::Id(_), FieldType::Id)
+            | (FieldValue::Text(_), FieldType::Text)
+            | (FieldValue::Time(_), FieldType::Time)
+            | (FieldValue::Number(_), FieldType::Number)
     )
 }
 

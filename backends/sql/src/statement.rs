@@ -53,6 +53,8 @@ impl Statement {
             FieldValue::Id(id) => self.bind(*id),
             FieldValue::Text(text) => self.bind(text.as_str()),
             FieldValue::Time(time) => self.bind(timestamptz(*time)),
+            // What is past the range is behind everything that is stored.
+            FieldValue::Number(number) => self.bind(i64::try_from(*number).unwrap_or(i64::MAX)),
         }
     }
 

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use mosaic_core::{
-    Applied, Batch, ErrorKind, Id, Kind, Loaded, Page, Query, Record, Result, Scope, State, StateWrite, Storage, Timestamp, Token,
-    TokenHash, Tokens, User, async_trait, with_kind,
+    Applied, Batch, ErrorKind, Hit, Id, Kind, Loaded, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Timestamp,
+    Token, TokenHash, Tokens, User, async_trait, with_kind,
 };
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use crate::connection::{Connections, Lease, Work};
-use crate::{change, error, kinds, load, read, schema, state};
+use crate::{change, error, kinds, load, read, schema, search, state, write};
+
+/// So many rows get their words at once: with large bodies, that many take seconds.
+const FILL_ROWS: i64 = 100;
 
 /// Records in a Postgres.
 pub struct SqlStorage {
@@ -25,7 +28,23 @@ impl SqlStorage {
         let mut lease = connections.lease(Work::Maintenance).await?;
         let outcome = schema::migrate(lease.connection()).await;
         finish(lease, outcome.is_ok(), outcome)?;
-        Ok(Self { connections })
+        let storage = Self { connections };
+        storage.fill_words().await?;
+        Ok(storage)
+    }
+
+    /// Gives what was stored before it was searched its words.
+    async fn fill_words(&self) -> Result<()> {
+        for kind in Kind::ALL {
+            loop {
+                let mut lease = self.connections.lease(Work::Bulk).await?;
+                let filled = with_kind!(*kind, T => write::fill_words::<T>(lease.connection(), FILL_ROWS).await);
+                if finish(lease, filled.is_ok(), filled)? == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -117,6 +136,16 @@ impl Storage for SqlStorage {
         reading!(self, Work::Request, connection => async {
             with_kind!(query.kind, T => read::list::<T>(connection, scope, query).await)
         })
+    }
+
+    async fn search(&self, scope: Scope, search: &Search) -> Result<Vec<Hit>> {
+        // It writes nothing, but has settings of its own, which end with a transaction.
+        match transacting!(self, Work::Request, connection => search::search(connection, scope, search)) {
+            Err(error) if error::is_lost(&error) => {
+                transacting!(self, Work::Request, connection => search::search(connection, scope, search))
+            }
+            outcome => outcome,
+        }
     }
 
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {

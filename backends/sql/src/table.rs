@@ -26,8 +26,10 @@ pub(crate) trait Table: Entity + Into<Record> {
     const GIVEN: &'static str;
     /// What an update sets.
     const CHANGES: &'static str;
-    /// Whether it has a body.
-    const BODY: bool;
+    /// Its body, if it has one.
+    const BODY: Option<Body>;
+    /// Columns that follow from other tables when a row is added: their names and their values, each behind a comma.
+    const DERIVED: (&'static str, &'static str) = ("", "");
 
     /// The column that says which space a row lives in.
     const SPACE: &'static str;
@@ -58,6 +60,10 @@ pub(crate) trait Table: Entity + Into<Record> {
 
     /// A statement that must run before rows are added, in the same transaction.
     const BEFORE_INSERT: Option<&'static str> = None;
+    /// What gives a new row its place among others.
+    const NUMBERED: Option<Numbered<Self>> = None;
+    /// For what is searched: how its words and its visibility stand there.
+    const SEARCHED_BY: Option<SearchedBy> = None;
     /// Whose content keeps a row of this table from being removed.
     const HOLDS: Option<Holder> = None;
     /// For content: counts what the user `$1` owns, or what lives in the team `$1`.
@@ -114,6 +120,42 @@ pub(crate) struct Unique<T> {
     pub(crate) field: &'static str,
     /// Its value, unless that is a secret.
     pub(crate) value: fn(&T) -> Option<String>,
+}
+
+/// A body, in pieces of statements.
+pub(crate) struct Body {
+    /// Its length in bytes, which is known without reading it.
+    pub(crate) length: &'static str,
+    /// It, of `kept`.
+    pub(crate) kept: &'static str,
+    /// It, of `given`.
+    pub(crate) given: &'static str,
+    /// So many of its first characters: a number and a bracket complete it.
+    pub(crate) start: &'static str,
+}
+
+/// A place among others: counted from 1 without gaps, since whoever adds to the whole holds it.
+pub(crate) struct Numbered<T> {
+    /// Holds the whole (`$1`) until the transaction ends.
+    pub(crate) lock: &'static str,
+    /// The next place in the whole (`$1`).
+    pub(crate) next: &'static str,
+    /// The whole that a record is a part of.
+    pub(crate) whole: fn(&T) -> Id,
+    /// Gives a record its place.
+    pub(crate) place: fn(&mut T, u64),
+}
+
+/// How a table is searched.
+pub(crate) struct SearchedBy {
+    /// What its index holds of `kept`: the words, and the space as one more.
+    pub(crate) indexed: &'static str,
+    /// The title of a hit, a column of `kept` or of what is joined.
+    pub(crate) title: &'static str,
+    /// The session of a hit; null where there is none.
+    pub(crate) session: &'static str,
+    /// What is joined to `kept` for these.
+    pub(crate) join: &'static str,
 }
 
 /// What content belongs to.

@@ -11,6 +11,7 @@ use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 use crate::error;
 use crate::statement::Statement;
 use crate::table::{Holder, Right, Rule, Table, Unique, decode};
+use crate::words::words;
 
 /// Why a record was not added.
 pub(crate) enum Reason {
@@ -28,7 +29,7 @@ pub(crate) enum Reason {
 /// id or unique value is taken.
 pub(crate) async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, given: &[&T]) -> Result<Vec<Id>> {
     let mut statement = Statement::of(scope, "INSERT INTO ")?;
-    statement.sql(T::NAME).sql(" (").sql(T::NAMES).sql(") SELECT ").sql(T::GIVEN);
+    statement.sql(T::NAME).sql(" (").sql(T::NAMES).sql(T::DERIVED.0).sql(") SELECT ").sql(T::GIVEN).sql(T::DERIVED.1);
     from_given(&mut statement, given);
     statement.sql(" WHERE true");
     for condition in when_made::<T>() {
@@ -256,4 +257,20 @@ pub(crate) fn from_given<T: Table>(statement: &mut Statement, given: &[&T]) {
 /// Reads one column.
 pub(crate) fn column<'r, C: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, index: usize) -> Result<C> {
     row.try_get(index).map_err(error::from_sqlx)
+}
+
+/// Gives rows that have none yet their words: up to `limit` of them. Answers how many.
+pub(crate) async fn fill_words<T: Table>(connection: &mut PgConnection, limit: i64) -> Result<u64> {
+    if T::SEARCHED_BY.is_none() {
+        return Ok(0);
+    }
+    let mut statement = Statement::new("SELECT ");
+    statement.sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.words IS NULL ORDER BY kept.id LIMIT ").bind(limit);
+    let rows = statement.rows(connection).await?;
+    let kept = rows.iter().map(decode::<T>).collect::<Result<Vec<_>>>()?;
+    let mut statement = Statement::new("UPDATE ");
+    statement.sql(T::NAME).sql(" AS kept SET words = given.words::tsvector FROM unnest(");
+    statement.array(kept.iter().map(|kept| kept.id())).sql(", ").array(kept.iter().map(|kept| words(&kept.passages())));
+    statement.sql(") AS given (id, words) WHERE kept.id = given.id AND kept.words IS NULL");
+    if kept.is_empty() { Ok(0) } else { statement.run(connection).await }
 }

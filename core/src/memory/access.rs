@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tables::Tables;
-use crate::{Error, Id, Kind, MembershipRole, Record, Result, Scope, refusal};
+use crate::{Error, Id, Kind, MembershipRole, Message, Record, Result, Scope, SessionStatus, refusal};
 
 const TAKES_OUT: &str = "only its owner or an owner of its team gives a record away or moves it out";
 
@@ -26,14 +26,14 @@ impl Access {
     }
 
     /// Whether the record may be read. What may not be read does not exist for whoever asks.
-    pub(super) fn sees(&self, record: &Record) -> bool {
+    pub(super) fn sees(&self, tables: &Tables, record: &Record) -> bool {
         match record {
             Record::User(user) => self.scope.manages_accounts() || self.is(user.id) || self.teammates.contains(&user.id),
             Record::Team(team) => self.scope.manages_accounts() || self.teams.contains_key(&team.id),
             Record::Membership(membership) => self.scope.manages_accounts() || self.teams.contains_key(&membership.team_id),
             Record::Token(token) => self.scope.manages_accounts() || self.is(token.user_id),
-            Record::Task(task) => self.works_in(Place { owner_id: task.owner_id, team_id: task.team_id }),
-            Record::Note(note) => self.works_in(Place { owner_id: note.owner_id, team_id: note.team_id }),
+            Record::Task(_) | Record::Note(_) | Record::Session(_) => Place::of(record).is_some_and(|place| self.works_in(place)),
+            Record::Message(message) => tables.get(Kind::Session, message.session_id).is_some_and(|session| self.sees(tables, session)),
         }
     }
 
@@ -48,7 +48,8 @@ impl Access {
             Record::Token(token) => {
                 self.need(self.scope.manages_accounts() || self.is(token.user_id), "only an admin makes tokens for others", record)
             }
-            Record::Task(_) | Record::Note(_) => {
+            Record::Message(message) => self.may_add(tables, message),
+            Record::Task(_) | Record::Note(_) | Record::Session(_) => {
                 let Some(place) = Place::of(record) else { return Ok(()) };
                 self.need(self.scope.opens_content() || self.is(place.owner_id), "whoever makes a record is its owner", record)?;
                 self.may_enter(tables, place, record)
@@ -64,8 +65,10 @@ impl Access {
             Record::Membership(membership) => {
                 self.need(self.leads(membership.team_id), "only a team's owner or an admin changes its memberships", now)
             }
-            // Whoever sees a token or content may change it.
-            Record::Token(_) | Record::Task(_) | Record::Note(_) => Ok(()),
+            Record::Session(session) => self.need(self.owns(session.owner_id), "only a session's owner changes it", now),
+            Record::Message(message) if !self.scope.opens_content() => Err(refusal::append_only(message.id)),
+            // Whoever sees a token, a task or a note may change it. What a message is, `integrity` keeps.
+            Record::Message(_) | Record::Token(_) | Record::Task(_) | Record::Note(_) => Ok(()),
         }
     }
 
@@ -94,6 +97,8 @@ impl Access {
         match now {
             Record::User(_) => self.need(self.scope.manages_accounts(), "only an admin removes users", now),
             Record::Team(_) | Record::Membership(_) | Record::Token(_) => self.may_update(now),
+            Record::Session(session) => self.need(self.owns(session.owner_id), "only a session's owner removes it", now),
+            Record::Message(_) => self.need(self.scope.opens_content(), "a message goes with its session", now),
             Record::Task(_) | Record::Note(_) => {
                 let Some(place) = Place::of(now) else { return Ok(()) };
                 self.need(self.disposes_of(place), "only its owner or an owner of its team removes a record", now)
@@ -113,6 +118,19 @@ impl Access {
         }
     }
 
+    /// Whether they may add a message. A session that they do not see is refused like one that does not exist.
+    fn may_add(&self, tables: &Tables, message: &Message) -> Result<()> {
+        match tables.get(Kind::Session, message.session_id) {
+            _ if self.scope.opens_content() => Ok(()),
+            Some(record @ Record::Session(session)) if self.sees(tables, record) => {
+                let record = Record::Message(message.clone());
+                self.need(self.owns(session.owner_id), "only a session's owner adds messages to it", &record)?;
+                if session.status == SessionStatus::Open { Ok(()) } else { Err(refusal::session_closed(session.id)) }
+            }
+            _ => Err(refusal::missing("session_id", Kind::Session, message.session_id)),
+        }
+    }
+
     /// Whether they may put a record into this place.
     fn may_enter(&self, tables: &Tables, place: Place, record: &Record) -> Result<()> {
         if let Some(team_id) = place.team_id {
@@ -124,13 +142,18 @@ impl Access {
     /// Refuses a reference to a team that they do not see, with the words for one that does not exist.
     fn sees_team(&self, tables: &Tables, team_id: Id) -> Result<()> {
         match tables.get(Kind::Team, team_id) {
-            Some(team) if self.sees(team) => Ok(()),
+            Some(team) if self.sees(tables, team) => Ok(()),
             _ => Err(refusal::missing("team_id", Kind::Team, team_id)),
         }
     }
 
     fn is(&self, user_id: Id) -> bool {
         self.scope.user() == Some(user_id)
+    }
+
+    /// Whether content that has this owner is theirs.
+    fn owns(&self, owner_id: Id) -> bool {
+        self.scope.opens_content() || self.is(owner_id)
     }
 
     /// Whether they are an owner of the team, or may act as one.
@@ -173,7 +196,8 @@ impl Place {
         match record {
             Record::Task(task) => Some(Self { owner_id: task.owner_id, team_id: task.team_id }),
             Record::Note(note) => Some(Self { owner_id: note.owner_id, team_id: note.team_id }),
-            Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) => None,
+            Record::Session(session) => Some(Self { owner_id: session.owner_id, team_id: session.team_id }),
+            Record::Message(_) | Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) => None,
         }
     }
 

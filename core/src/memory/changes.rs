@@ -18,11 +18,14 @@ pub(super) fn carry_out(transaction: &mut Transaction, scope: Scope, at: Timesta
 fn create(transaction: &mut Transaction, access: &Access, mut record: Record) -> Result<Applied> {
     access.may_create(transaction, &record)?;
     if let Some(now) = transaction.get(record.kind(), record.id()) {
-        return if access.sees(now) && now.same_content(&record) {
+        return if access.sees(transaction, now) && now.same_content(&record) {
             Ok(Applied::Unchanged(now.clone().without_secrets()))
         } else {
             Err(refusal::taken(record.kind(), record.id()))
         };
+    }
+    if let Record::Message(message) = &mut record {
+        message.seq = transaction.last_seq(message.session_id) + 1;
     }
     integrity::check(transaction, &record)?;
     record.stamp(record.updated_at(), 1);
@@ -63,7 +66,8 @@ fn delete(transaction: &mut Transaction, access: &Access, at: Timestamp, (kind, 
             end_memberships(transaction, at, |membership| membership.team_id == team.id);
         }
         Record::Membership(ended) => end_memberships(transaction, at, |membership| membership.id == ended.id),
-        Record::Token(_) | Record::Task(_) | Record::Note(_) => {}
+        Record::Session(session) => end_messages(transaction, session.id),
+        Record::Token(_) | Record::Task(_) | Record::Note(_) | Record::Message(_) => {}
     }
     transaction.remove(kind, id);
     Ok(Applied::Deleted)
@@ -71,7 +75,7 @@ fn delete(transaction: &mut Transaction, access: &Access, at: Timestamp, (kind, 
 
 /// The record as it is now; what may not be seen is not there.
 fn seen(tables: &Tables, access: &Access, kind: Kind, id: Id) -> Result<Record> {
-    tables.get(kind, id).filter(|record| access.sees(record)).cloned().ok_or_else(|| Error::not_found(kind, id))
+    tables.get(kind, id).filter(|record| access.sees(tables, record)).cloned().ok_or_else(|| Error::not_found(kind, id))
 }
 
 fn at_revision(now: &Record, expected: u64) -> Result<()> {
@@ -101,5 +105,12 @@ fn end_tokens(transaction: &mut Transaction, user_id: Id) {
     let tokens: Vec<_> = transaction.of_kind(Kind::Token).filter(of_user).map(Record::id).collect();
     for id in tokens {
         transaction.remove(Kind::Token, id);
+    }
+}
+
+fn end_messages(transaction: &mut Transaction, session_id: Id) {
+    let messages: Vec<_> = transaction.messages_of(session_id).map(|message| message.id).collect();
+    for id in messages {
+        transaction.remove(Kind::Message, id);
     }
 }

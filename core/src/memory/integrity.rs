@@ -37,6 +37,18 @@ pub(super) fn check(tables: &Tables, record: &Record) -> Result<()> {
             exists(tables, "owner_id", Kind::User, note.owner_id)?;
             note.team_id.map_or(Ok(()), |team_id| exists(tables, "team_id", Kind::Team, team_id))
         }
+        Record::Session(session) => {
+            exists(tables, "owner_id", Kind::User, session.owner_id)?;
+            session.team_id.map_or(Ok(()), |team_id| exists(tables, "team_id", Kind::Team, team_id))
+        }
+        Record::Message(message) => {
+            exists(tables, "session_id", Kind::Session, message.session_id)?;
+            if message.seq == 0 {
+                return Err(refusal::without_place());
+            }
+            let place = (message.session_id, message.seq);
+            unique(tables, record, "seq", |other| matches!(other, Record::Message(m) if (m.session_id, m.seq) == place))
+        }
     }
 }
 
@@ -45,6 +57,7 @@ pub(super) fn check_fixed(now: &Record, wanted: &Record) -> Result<()> {
     let changed = match (now, wanted) {
         (Record::Membership(now), Record::Membership(wanted)) if now.team_id != wanted.team_id => "team_id",
         (Record::Membership(now), Record::Membership(wanted)) if now.user_id != wanted.user_id => "user_id",
+        (Record::Message(now), _) => return Err(refusal::append_only(now.id)),
         (Record::Token(now), Record::Token(wanted)) if now.user_id != wanted.user_id => "user_id",
         _ => return Ok(()),
     };
@@ -56,9 +69,10 @@ pub(super) fn check_holds_nothing(tables: &Tables, kind: Kind, id: Id) -> Result
     let held = |content: &&Record| match content {
         Record::Task(task) => task.owner_id == id || task.team_id == Some(id),
         Record::Note(note) => note.owner_id == id || note.team_id == Some(id),
-        Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) => false,
+        Record::Session(session) => session.owner_id == id || session.team_id == Some(id),
+        Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) | Record::Message(_) => false,
     };
-    let contents = Kind::ALL.iter().copied().filter(|kind| kind.is_content());
+    let contents = Kind::ALL.iter().copied().filter(|kind| kind.is_content() && kind.parent().is_none());
     let counts: Vec<_> = contents.map(|content| (content, tables.of_kind(content).filter(held).count() as u64)).collect();
     if counts.iter().all(|(_, count)| *count == 0) { Ok(()) } else { Err(refusal::holds_content(kind, id, &counts)) }
 }

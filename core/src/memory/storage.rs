@@ -1,5 +1,6 @@
 //! The storage: the trait's calls, each one lock held for as long as it takes, and no await while it is held.
 
+use std::cmp::Reverse;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
@@ -8,8 +9,8 @@ use super::access::Access;
 use super::tables::{Tables, Transaction};
 use super::{changes, integrity};
 use crate::{
-    Applied, Batch, Error, ErrorKind, Id, Kind, Loaded, PAGE_BYTES, Page, Position, Query, Record, Result, Scope, State, StateWrite,
-    Storage, Timestamp, Token, TokenHash, Tokens, User, refusal,
+    Applied, Batch, Error, ErrorKind, Hit, Id, Kind, Loaded, PAGE_BYTES, Page, Position, Query, Record, Result, Scope, Search, State,
+    StateWrite, Storage, Timestamp, Token, TokenHash, Tokens, User, refusal,
 };
 
 /// Records in memory. Durable for as long as it lives.
@@ -38,7 +39,7 @@ impl Storage for MemoryStorage {
     async fn get(&self, scope: Scope, kind: Kind, id: Id) -> Result<Option<Record>> {
         let tables = self.read()?;
         let access = Access::of(scope, &tables);
-        Ok(tables.get(kind, id).filter(|record| access.sees(record)).cloned().map(Record::without_secrets))
+        Ok(tables.get(kind, id).filter(|record| access.sees(&tables, record)).cloned().map(Record::without_secrets))
     }
 
     async fn list(&self, scope: Scope, query: &Query) -> Result<Page> {
@@ -48,7 +49,7 @@ impl Storage for MemoryStorage {
         let in_list = |record: &Record| query.position(record).is_some_and(|place| is_behind(query, &place));
 
         let mut found: Vec<_> =
-            tables.of_kind(query.kind).filter(|record| access.sees(record) && wanted(record) && in_list(record)).collect();
+            tables.of_kind(query.kind).filter(|record| access.sees(&tables, record) && wanted(record) && in_list(record)).collect();
         found.sort_by_cached_key(|record| (record.value(query.order.name), record.id()));
         if query.descending {
             found.reverse();
@@ -58,6 +59,17 @@ impl Storage for MemoryStorage {
         let more = items.len() < found.len();
         let next = items.last().filter(|_| more).and_then(|last| query.position(last));
         Ok(Page { items, next })
+    }
+
+    async fn search(&self, scope: Scope, search: &Search) -> Result<Vec<Hit>> {
+        let tables = self.read()?;
+        let access = Access::of(scope, &tables);
+        let in_space = |record: &Record| search.space_id.is_none() || tables.space_of(record) == search.space_id;
+        let kinds = search.kinds.iter().flat_map(|kind| tables.of_kind(*kind));
+        let open = kinds.filter(|record| access.sees(&tables, record) && in_space(record));
+        let mut found: Vec<_> = open.filter(|record| search.finds(record)).collect();
+        found.sort_by_key(|record| Reverse((record.created_at(), record.id())));
+        Ok(found.into_iter().take(search.limit).filter_map(|record| hit(&tables, search, record)).collect())
     }
 
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {
@@ -128,6 +140,14 @@ impl Storage for MemoryStorage {
     }
 }
 
+fn hit(tables: &Tables, search: &Search, record: &Record) -> Option<Hit> {
+    let session = match record {
+        Record::Message(message) => tables.get(Kind::Session, message.session_id),
+        _ => None,
+    };
+    Some(search.hit(record, session, tables.space_of(record)?))
+}
+
 /// Whether a place in a list comes behind where the query goes on.
 fn is_behind(query: &Query, place: &Position) -> bool {
     let Some(after) = &query.after else { return true };
@@ -139,17 +159,9 @@ fn is_behind(query: &Query, place: &Position) -> bool {
 fn first<'a>(records: impl Iterator<Item = &'a Record>, limit: usize) -> impl Iterator<Item = &'a Record> {
     let mut bytes = 0;
     records.take(limit).enumerate().map_while(move |(i, record)| {
-        bytes += body_bytes(record);
+        bytes += record.passages().body.len();
         (i == 0 || bytes <= PAGE_BYTES).then_some(record)
     })
-}
-
-fn body_bytes(record: &Record) -> usize {
-    match record {
-        Record::Task(task) => task.body.len(),
-        Record::Note(note) => note.body.len(),
-        Record::User(_) | Record::Team(_) | Record::Membership(_) | Record::Token(_) => 0,
-    }
 }
 
 /// Takes over one record as it is, or says why not.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, Deref};
 
-use crate::{Embedding, Error, ErrorKind, Id, Kind, Membership, MembershipRole, Record, Result, State, StateWrite};
+use crate::{Embedding, Error, ErrorKind, Id, Kind, Membership, MembershipRole, Message, Record, Result, State, StateWrite};
 
 /// Everything that is stored. Kinds sort in dependency order, so the map's own order is that of an export.
 #[derive(Default)]
@@ -56,6 +56,27 @@ impl Tables {
     /// What the user is in the team; `None` when they are not a member.
     pub(super) fn role_in(&self, team_id: Id, user_id: Id) -> Option<MembershipRole> {
         self.memberships().find(|m| m.team_id == team_id && m.user_id == user_id).map(|m| m.role)
+    }
+
+    /// The messages of a session, by id.
+    pub(super) fn messages_of(&self, session_id: Id) -> impl Iterator<Item = &Message> {
+        self.of_kind(Kind::Message).filter_map(move |record| match record {
+            Record::Message(message) if message.session_id == session_id => Some(message),
+            _ => None,
+        })
+    }
+
+    /// The place of a session's last message; 0 when it has none.
+    pub(super) fn last_seq(&self, session_id: Id) -> u64 {
+        self.messages_of(session_id).map(|message| message.seq).max().unwrap_or(0)
+    }
+
+    /// The space a record lives in: its own, or that of what it is a part of.
+    pub(super) fn space_of(&self, record: &Record) -> Option<Id> {
+        match record {
+            Record::Message(message) => self.get(Kind::Session, message.session_id)?.space_id(),
+            other => other.space_id(),
+        }
     }
 
     pub(super) fn state(&self, name: &str) -> Option<&State> {

@@ -52,9 +52,9 @@ impl VectorIndex for MemoryVectors {
         let access = Access::of(scope, &tables);
         let open = |embedding: &Embedding| {
             tables.get(embedding.kind, embedding.id).is_some_and(|record| {
-                access.sees(record)
+                access.sees(&tables, record)
                     && (filter.kinds.is_empty() || filter.kinds.contains(&embedding.kind))
-                    && filter.space_id.is_none_or(|space_id| record.space_id() == space_id)
+                    && filter.space_id.is_none_or(|space_id| tables.space_of(record) == Some(space_id))
             })
         };
 
@@ -74,8 +74,8 @@ impl VectorIndex for MemoryVectors {
     async fn pending(&self, model: &str, limit: usize) -> Result<Vec<(Kind, Id)>> {
         let tables = self.storage.read()?;
         let embedded: BTreeMap<_, _> = of_model(&tables, model).map(|e| ((e.kind, e.id), e.revision)).collect();
-        let content = tables.behind(None).filter(|record| record.kind().is_content());
-        let pending = content.filter(|record| embedded.get(&(record.kind(), record.id())).is_none_or(|at| *at != record.revision()));
+        let searched = tables.behind(None).filter(|record| record.kind().is_searched());
+        let pending = searched.filter(|record| embedded.get(&(record.kind(), record.id())).is_none_or(|at| *at != record.revision()));
         Ok(pending.map(|record| (record.kind(), record.id())).take(limit).collect())
     }
 

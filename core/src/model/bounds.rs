@@ -6,7 +6,7 @@ use crate::{Error, Result};
 pub const TITLE_CHARS: usize = 500;
 /// The longest name, in characters; the shortest is 1.
 pub const NAME_CHARS: usize = 200;
-/// The longest body of a task or note, in bytes of UTF-8: 2 MiB.
+/// The longest body of a task or note, and content of a message, in bytes of UTF-8: 2 MiB.
 pub const BODY_BYTES: usize = 2 << 20;
 /// The longest slug or login, in characters.
 pub const SLUG_CHARS: usize = 64;

@@ -28,6 +28,11 @@ impl Field {
     pub const fn time(name: &'static str) -> Self {
         Self { name, ty: FieldType::Time }
     }
+
+    /// A field that holds a number.
+    pub const fn number(name: &'static str) -> Self {
+        Self { name, ty: FieldType::Number }
+    }
 }
 
 /// The types of fields that lists can filter and order by.
@@ -39,6 +44,8 @@ pub enum FieldType {
     Text,
     /// A [`Timestamp`].
     Time,
+    /// A whole number, from 0 to `i64::MAX`.
+    Number,
 }
 
 /// A field's value. Values of one field compare as the lists that they order do.
@@ -50,6 +57,8 @@ pub enum FieldValue {
     Text(String),
     /// A time.
     Time(Timestamp),
+    /// A whole number.
+    Number(u64),
 }
 
 impl FieldValue {
@@ -61,6 +70,10 @@ impl FieldValue {
         match ty {
             FieldType::Id => text.parse().map(Self::Id).map_err(|_| Error::invalid("not a UUID")),
             FieldType::Time => text.parse().map(Self::Time),
+            FieldType::Number => match text.parse::<i64>().ok().and_then(|number| number.try_into().ok()) {
+                Some(number) => Ok(Self::Number(number)),
+                None => Err(Error::invalid("not a whole number, from 0 on")),
+            },
             FieldType::Text if text.contains('\0') => Err(Error::invalid("a text cannot hold the NUL character (U+0000)")),
             FieldType::Text => Ok(Self::Text(text.to_owned())),
         }
@@ -73,6 +86,7 @@ impl fmt::Display for FieldValue {
             Self::Id(id) => id.fmt(f),
             Self::Text(text) => text.fmt(f),
             Self::Time(time) => time.fmt(f),
+            Self::Number(number) => number.fmt(f),
         }
     }
 }

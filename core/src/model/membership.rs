@@ -57,8 +57,8 @@ impl Entity for Membership {
 
     common_fields!();
 
-    fn space_id(&self) -> Id {
-        self.team_id
+    fn space_id(&self) -> Option<Id> {
+        Some(self.team_id)
     }
 
     fn value(&self, field: &str) -> Option<FieldValue> {

@@ -12,7 +12,9 @@
 mod bounds;
 mod field;
 mod membership;
+mod message;
 mod note;
+mod session;
 mod task;
 mod team;
 mod token;
@@ -29,7 +31,9 @@ use serde_json::{Map, Value};
 pub use bounds::{BODY_BYTES, EMAIL_CHARS, NAME_CHARS, SLUG_CHARS, TAG_CHARS, TAGS, TITLE_CHARS};
 pub use field::{Field, FieldType, FieldValue};
 pub use membership::{Membership, MembershipRole};
+pub use message::{Message, MessageRole};
 pub use note::Note;
+pub use session::{Session, SessionStatus};
 pub use task::{Task, TaskStatus};
 pub use team::Team;
 pub use token::{Token, TokenHash, TokenScope};
@@ -50,6 +54,10 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
     const CONTENT: bool;
     /// The field that says whose it is, filled in with the caller where a client leaves it out.
     const OWNER_FIELD: Option<&'static str>;
+    /// What it is a part of, for a kind that has no space of its own: it is seen by whoever sees the whole.
+    const PARENT: Option<Parent> = None;
+    /// Whether its words are searched, and whether it may have embeddings.
+    const SEARCHED: bool = false;
 
     /// The record's id.
     fn id(&self) -> Id;
@@ -61,8 +69,8 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
     fn revision(&self) -> u64;
     /// Marks a change: the time and the revision it leads to.
     fn stamp(&mut self, updated_at: Timestamp, revision: u64);
-    /// The space it lives in: a team's id, or a user's.
-    fn space_id(&self) -> Id;
+    /// The space it lives in: a team's id, or a user's. `None` for a part of another record, which lives where the whole does.
+    fn space_id(&self) -> Option<Id>;
     /// The value of one of its [`Self::FILTERS`] or [`Self::ORDERS`]; `None` when it has none.
     fn value(&self, field: &str) -> Option<FieldValue>;
     /// Checks the bounds of every field.
@@ -70,6 +78,30 @@ pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq 
     /// # Errors
     /// [`crate::ErrorKind::Invalid`], naming the field and the bound.
     fn validate(&self) -> Result<()>;
+    /// What is searched of it.
+    fn passages(&self) -> Passages<'_> {
+        Passages::default()
+    }
+}
+
+/// What a kind of record is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parent {
+    /// The kind of the whole.
+    pub kind: Kind,
+    /// The field that holds the id of the whole.
+    pub field: &'static str,
+}
+
+/// The texts of a record that are searched, by how much a word in them says of the record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passages<'r> {
+    /// What it is called.
+    pub title: &'r str,
+    /// What it is labelled with.
+    pub tags: &'r [String],
+    /// What it says.
+    pub body: &'r str,
 }
 
 /// The fields that every struct of the model has, as [`Entity`] wants them.
@@ -108,6 +140,8 @@ macro_rules! kinds {
             Token "token" "tokens",
             Task "task" "tasks",
             Note "note" "notes",
+            Session "session" "sessions",
+            Message "message" "messages",
         }
     };
 }
@@ -323,14 +357,19 @@ impl Record {
         with_entity!(self, entity => entity.stamp(updated_at, revision));
     }
 
-    /// The space it lives in: a team's id, or a user's.
-    pub fn space_id(&self) -> Id {
+    /// The space it lives in: a team's id, or a user's. `None` for a part of another record, which lives where the whole does.
+    pub fn space_id(&self) -> Option<Id> {
         with_entity!(self, entity => entity.space_id())
     }
 
     /// The value of one of its kind's filters or orders; `None` when it has none.
     pub fn value(&self, field: &str) -> Option<FieldValue> {
         with_entity!(self, entity => entity.value(field))
+    }
+
+    /// What is searched of it.
+    pub fn passages(&self) -> Passages<'_> {
+        with_entity!(self, entity => entity.passages())
     }
 
     /// Checks the bounds of every field, and that the revision counts from 1.
@@ -344,13 +383,13 @@ impl Record {
         with_entity!(self, entity => entity.validate())
     }
 
-    /// Whether both say the same, times and revision aside: what makes creating a record twice harmless.
+    /// Whether both say the same, aside from what the storage sets (times, revision, place): what makes creating a record twice harmless.
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
         fn settled(record: &Record) -> Option<Value> {
             let mut value = serde_json::to_value(record).ok()?;
             let fields = value.as_object_mut()?;
-            for field in ["created_at", "updated_at", "revision", "hash", "last_used_at"] {
+            for field in ["created_at", "updated_at", "revision", "hash", "last_used_at", "seq"] {
                 fields.shift_remove(field);
             }
             Some(value)
@@ -411,6 +450,16 @@ impl Kind {
     /// The field that says whose a record is, filled in with the caller where a client leaves it out.
     pub fn owner_field(self) -> Option<&'static str> {
         with_kind!(self, T => T::OWNER_FIELD)
+    }
+
+    /// What records of this kind are parts of.
+    pub fn parent(self) -> Option<Parent> {
+        with_kind!(self, T => T::PARENT)
+    }
+
+    /// Whether the words of this kind's records are searched, and whether they may have embeddings.
+    pub fn is_searched(self) -> bool {
+        with_kind!(self, T => T::SEARCHED)
     }
 }
 

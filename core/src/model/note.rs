@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Field, FieldValue, Kind, TITLE_CHARS, bounds, common_fields};
+use super::{Entity, Field, FieldValue, Kind, Passages, TITLE_CHARS, bounds, common_fields};
 use crate::{Id, Result, Timestamp};
 
 /// A text, in its owner's personal space or in a team's.
@@ -39,16 +39,17 @@ impl Entity for Note {
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
     const CONTENT: bool = true;
     const OWNER_FIELD: Option<&'static str> = Some("owner_id");
+    const SEARCHED: bool = true;
 
     common_fields!();
 
-    fn space_id(&self) -> Id {
-        self.team_id.unwrap_or(self.owner_id)
+    fn space_id(&self) -> Option<Id> {
+        Some(self.team_id.unwrap_or(self.owner_id))
     }
 
     fn value(&self, field: &str) -> Option<FieldValue> {
         match field {
-            "space_id" => Some(FieldValue::Id(self.space_id())),
+            "space_id" => self.space_id().map(FieldValue::Id),
             "created_at" => Some(FieldValue::Time(self.created_at)),
             "updated_at" => Some(FieldValue::Time(self.updated_at)),
             _ => None,
@@ -59,5 +60,9 @@ impl Entity for Note {
         bounds::line("title", &self.title, TITLE_CHARS)?;
         bounds::body("body", &self.body)?;
         bounds::tags("tags", &self.tags)
+    }
+
+    fn passages(&self) -> Passages<'_> {
+        Passages { title: &self.title, tags: &self.tags, body: &self.body }
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Field, FieldValue, Kind, TITLE_CHARS, bounds, common_fields};
+use super::{Entity, Field, FieldValue, Kind, Passages, TITLE_CHARS, bounds, common_fields};
 use crate::{Error, Id, Result, Timestamp};
 
 /// A piece of work, in its owner's personal space or in a team's.
@@ -82,16 +82,17 @@ impl Entity for Task {
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
     const CONTENT: bool = true;
     const OWNER_FIELD: Option<&'static str> = Some("owner_id");
+    const SEARCHED: bool = true;
 
     common_fields!();
 
-    fn space_id(&self) -> Id {
-        self.team_id.unwrap_or(self.owner_id)
+    fn space_id(&self) -> Option<Id> {
+        Some(self.team_id.unwrap_or(self.owner_id))
     }
 
     fn value(&self, field: &str) -> Option<FieldValue> {
         match field {
-            "space_id" => Some(FieldValue::Id(self.space_id())),
+            "space_id" => self.space_id().map(FieldValue::Id),
             "status" => Some(FieldValue::Text(self.status.as_str().into())),
             "assignee_id" => self.assignee_id.map(FieldValue::Id),
             "created_at" => Some(FieldValue::Time(self.created_at)),
@@ -107,5 +108,9 @@ impl Entity for Task {
             return Err(Error::invalid("a priority is 0 (none), 1 (urgent), 2 (high), 3 (normal) or 4 (low)").with("field", "priority"));
         }
         bounds::tags("tags", &self.tags)
+    }
+
+    fn passages(&self) -> Passages<'_> {
+        Passages { title: &self.title, tags: &self.tags, body: &self.body }
     }
 }

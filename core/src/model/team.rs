@@ -33,8 +33,8 @@ impl Entity for Team {
 
     common_fields!();
 
-    fn space_id(&self) -> Id {
-        self.id
+    fn space_id(&self) -> Option<Id> {
+        Some(self.id)
     }
 
     fn value(&self, field: &str) -> Option<FieldValue> {

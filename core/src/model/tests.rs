@@ -29,7 +29,7 @@ fn defaults_are_filled_in() {
     let record = read(task()).unwrap();
     assert_eq!(record.revision(), 1);
     assert_eq!(record.updated_at(), record.created_at());
-    assert_eq!(record.space_id().to_string(), "dd8dbad8-669b-5583-b369-e505df0ed3da");
+    assert_eq!(record.space_id().unwrap().to_string(), "dd8dbad8-669b-5583-b369-e505df0ed3da");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn lines_that_are_no_record_are_refused() {
 fn every_kind_says_its_fields() {
     for kind in Kind::ALL {
         assert_eq!(kind.singular().parse::<Kind>().unwrap(), *kind);
-        assert_eq!(kind.orders()[0].name, "created_at");
+        assert_eq!(kind.orders()[0].name, if kind.parent().is_some() { "seq" } else { "created_at" });
         let schema = kind.schema();
         assert_eq!(schema.get("properties").unwrap()["kind"]["const"], kind.singular());
     }

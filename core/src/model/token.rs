@@ -149,8 +149,8 @@ impl Entity for Token {
 
     common_fields!();
 
-    fn space_id(&self) -> Id {
-        self.user_id
+    fn space_id(&self) -> Option<Id> {
+        Some(self.user_id)
     }
 
     fn value(&self, field: &str) -> Option<FieldValue> {

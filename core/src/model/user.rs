@@ -60,8 +60,8 @@ impl Entity for User {
 
     common_fields!();
 
-    fn space_id(&self) -> Id {
-        self.id
+    fn space_id(&self) -> Option<Id> {
+        Some(self.id)
     }
 
     fn value(&self, field: &str) -> Option<FieldValue> {

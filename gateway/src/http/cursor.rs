@@ -83,6 +83,7 @@ impl CursorKey {
             FieldType::Id => FieldValue::Id(Id::from_slice(key).ok()?),
             FieldType::Text => FieldValue::Text(String::from_utf8(key.to_vec()).ok()?),
             FieldType::Time => FieldValue::Time(Timestamp::from_micros(i64::from_be_bytes(key.try_into().ok()?))?),
+            FieldType::Number => FieldValue::Number(u64::from_be_bytes(key.try_into().ok()?)),
         };
         Some(Position { key, id: Id::from_slice(id).ok()? })
     }
@@ -120,6 +121,7 @@ fn put_value(bytes: &mut Vec<u8>, value: &FieldValue) {
         FieldValue::Id(id) => bytes.extend_from_slice(id.as_bytes()),
         FieldValue::Text(text) => bytes.extend_from_slice(text.as_bytes()),
         FieldValue::Time(time) => bytes.extend_from_slice(&time.as_micros().to_be_bytes()),
+        FieldValue::Number(number) => bytes.extend_from_slice(&number.to_be_bytes()),
     }
 }
 

@@ -4,10 +4,11 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
-use mosaic_core::{Error, ErrorKind, Kind, Query, Record, Result};
+use mosaic_core::{Error, ErrorKind, Field, Kind, Query, Record, Result};
 use serde::Serialize;
 
 use super::params::Params;
+use super::paths;
 use super::problem::Problem;
 use super::sign_in::Caller;
 
@@ -30,6 +31,10 @@ pub(super) async fn list(kind: Kind, caller: &Caller, uri: &Uri) -> Result<Respo
     let cursor = params.take("cursor");
     let mut query = query(kind, params).map_err(Problem::malformed)?;
     let scope = caller.reading(kind, view_all, uri.path())?;
+    if let Some((whole, field, id)) = paths::whole(kind, uri)? {
+        caller.data.records.get(scope, whole, id).await?;
+        query = query.filter(field, &id.to_string())?;
+    }
     if let Some(cursor) = cursor {
         let position = caller.data.cursors.decode(&query, &cursor)?;
         query = query.after(Some(position));
@@ -44,7 +49,12 @@ pub(super) async fn list(kind: Kind, caller: &Caller, uri: &Uri) -> Result<Respo
 
 /// The names of the parameters of a kind's list.
 fn allowed(kind: Kind) -> Vec<&'static str> {
-    kind.filters().iter().map(|field| field.name).chain(PARAMS).collect()
+    filters(kind).map(|field| field.name).chain(PARAMS).collect()
+}
+
+/// What a list of a kind can be narrowed by, beyond what its path says.
+pub(super) fn filters(kind: Kind) -> impl Iterator<Item = &'static Field> {
+    kind.filters().iter().filter(move |field| kind.parent().is_none_or(|parent| parent.field != field.name))
 }
 
 fn query(kind: Kind, mut params: Params) -> Result<Query> {

@@ -14,8 +14,10 @@ mod list;
 mod measure;
 mod openapi;
 mod params;
+mod paths;
 mod problem;
 mod records;
+mod search;
 mod sign_in;
 mod transfer;
 
@@ -43,6 +45,7 @@ pub fn router(app: Arc<App>) -> Router {
     for kind in Kind::ALL {
         api = api.merge(records::routes(*kind));
     }
+    api = api.route("/api/v1/search", get(search::search));
     api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));
     Router::new()
         .merge(api.route_layer(from_fn_with_state(Arc::clone(&app), sign_in::sign_in)))

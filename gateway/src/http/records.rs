@@ -19,7 +19,8 @@ use super::body::{self, JSON, PATCH};
 use super::etag::{self, Expected};
 use super::list::list;
 use super::params::Params;
-use super::problem::{NOT_FOUND, Problem};
+use super::paths;
+use super::problem::Problem;
 use super::sign_in::Caller;
 use crate::auth::{Principal, check_grant, check_regrant};
 use crate::telemetry::AUDIT;
@@ -28,19 +29,29 @@ use crate::telemetry::AUDIT;
 pub(super) fn routes(kind: Kind) -> Router<Arc<App>> {
     let all = get(move |caller: Caller, request: Request| async move { list(kind, &caller, request.uri()).await })
         .post(move |State(app): State<Arc<App>>, caller: Caller, request: Request| create(kind, app, caller, request));
-    let one = get(move |caller: Caller, request: Request| read(kind, caller, request))
+    let one = get(move |caller: Caller, request: Request| read(kind, caller, request));
+    let router = Router::new().route(&paths::collection(kind), all);
+    if kind.parent().is_some() {
+        // A part is added to its whole, stays as it is, and goes with it.
+        return router.route(&paths::record(kind), one);
+    }
+    let one = one
         .patch(move |State(app): State<Arc<App>>, caller: Caller, request: Request| update(kind, app, caller, request))
         .delete(move |caller: Caller, request: Request| delete(kind, caller, request));
-    Router::new().route(&format!("/api/v1/{}", kind.plural()), all).route(&format!("/api/v1/{}/{{id}}", kind.plural()), one)
+    router.route(&paths::record(kind), one)
 }
 
 async fn create(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
     let scope = caller.principal.writing(kind)?;
     no_params(request.uri())?;
     let (parts, body) = request.into_parts();
-    let fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
+    let mut fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
     if kind == Kind::Token {
         return create_token(&caller, scope, fields).await;
+    }
+    if let Some((whole, field, id)) = paths::whole(kind, &parts.uri)? {
+        caller.data.records.get(scope, whole, id).await?;
+        settle_whole(&mut fields, field, id)?;
     }
     let applied = caller.data.records.create(scope, kind, fields).await.map_err(|error| explained(error, kind, scope))?;
     let status = if matches!(applied, Applied::Created(_)) { StatusCode::CREATED } else { StatusCode::OK };
@@ -74,8 +85,9 @@ async fn read(kind: Kind, caller: Caller, request: Request) -> Result<Response, 
     let mut params = Params::read(request.uri().query(), &["view"]).map_err(Problem::malformed)?;
     let view_all = params.take_flag("view", "all").map_err(Problem::malformed)?;
     let scope = caller.reading(kind, view_all, request.uri().path())?;
-    let id = id(kind, request.uri())?;
+    let id = paths::id(kind, request.uri())?;
     let record = caller.data.records.get(scope, kind, id).await?;
+    paths::check(&record, request.uri())?;
     if etag::is_known(request.headers(), &record).map_err(Problem::malformed)? {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::of(record.revision()))]).into_response());
     }
@@ -87,7 +99,7 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     // The answer is the whole record, whatever the patch says of it.
     caller.principal.reading(kind)?;
     no_params(request.uri())?;
-    let id = id(kind, request.uri())?;
+    let id = paths::id(kind, request.uri())?;
     let (parts, body) = request.into_parts();
     let patch = body::object(&parts.headers, body, PATCH, app.parts.limits.body_bytes).await?;
     let revision = expected_revision(&caller, scope, kind, id, etag::expected(&parts.headers).map_err(Problem::malformed)?).await?;
@@ -105,7 +117,7 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
 async fn delete(kind: Kind, caller: Caller, request: Request) -> Result<Response, Problem> {
     let scope = caller.principal.writing(kind)?;
     no_params(request.uri())?;
-    let id = id(kind, request.uri())?;
+    let id = paths::id(kind, request.uri())?;
     let revision = expected_revision(&caller, scope, kind, id, etag::expected(request.headers()).map_err(Problem::malformed)?).await?;
     let records = caller.data.records.clone();
     let change = async move { records.delete(scope, kind, id, revision).await };
@@ -131,10 +143,13 @@ fn no_params(uri: &Uri) -> Result<(), Problem> {
     Params::read(uri.query(), &[]).map(drop).map_err(Problem::malformed)
 }
 
-/// The id at the end of a path.
-fn id(kind: Kind, uri: &Uri) -> Result<Id, Problem> {
-    let text = uri.path().rsplit('/').next().unwrap_or_default();
-    text.parse().map_err(|_| Problem::new(NOT_FOUND, format!("no {kind} with this id: ids are UUIDs")))
+/// Says what a new record is a part of, as its path does. The record may say it too, but not otherwise.
+fn settle_whole(fields: &mut Map<String, Value>, field: &'static str, id: Id) -> Result<(), Problem> {
+    let id = Value::from(id.to_string());
+    match fields.insert(field.into(), id.clone()) {
+        Some(given) if given != id => Err(Error::invalid("the record says another than its path").with("field", field).into()),
+        _ => Ok(()),
+    }
 }
 
 /// Says how accounts are managed to whoever is not allowed to.
@@ -147,7 +162,7 @@ fn explained(error: Error, kind: Kind, scope: Scope) -> Error {
 
 fn located(status: StatusCode, record: &Record, body: &impl Serialize) -> Response {
     let mut response = answer(status, record, body);
-    if let Ok(path) = HeaderValue::try_from(format!("/api/v1/{}/{}", record.kind().plural(), record.id())) {
+    if let Ok(path) = HeaderValue::try_from(paths::of(record)) {
         response.headers_mut().insert(LOCATION, path);
     }
     response

@@ -130,7 +130,7 @@ async fn a_change_of_nothing_takes_the_same_rights() {
 #[tokio::test]
 async fn every_kind_is_served() {
     let world = World::new().await;
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().filter(|kind| kind.parent().is_none()) {
         let list = world.get(&world.root, &format!("/api/v1/{}?view=all", kind.plural())).await.is(200);
         for item in list.body["items"].as_array().unwrap() {
             assert_eq!(item["kind"], kind.singular());

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mosaic_core::{
-    Applied, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Note, Page, Query, RandomIds, Record,
-    Result, Scope, Service, Storage, Task, TaskStatus, Team, Timestamp, Token, TokenHash, TokenScope, User, UserRole, VectorIndex,
+    Applied, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Message, MessageRole, Note, Page, Query,
+    RandomIds, Record, Result, Scope, Service, Session, SessionStatus, Storage, Task, TaskStatus, Team, Timestamp, Token, TokenHash,
+    TokenScope, User, UserRole, VectorIndex,
 };
 
 use super::TestClock;
@@ -166,7 +167,25 @@ impl Env {
         Note { team_id: Some(team.id), ..self.new_note(owner) }
     }
 
-    /// One of each kind of content.
+    /// A session in the owner's own space.
+    pub(crate) fn new_session(&self, owner: &User) -> Session {
+        let now = self.now();
+        let (title, agent, status) = ("On patterns".into(), "assistant".into(), SessionStatus::Open);
+        Session { id: self.id(), owner_id: owner.id, team_id: None, title, agent, status, created_at: now, updated_at: now, revision: 1 }
+    }
+
+    pub(crate) fn new_team_session(&self, owner: &User, team: &Team) -> Session {
+        Session { team_id: Some(team.id), ..self.new_session(owner) }
+    }
+
+    /// A message of a session, which the storage gives its place.
+    pub(crate) fn new_message(&self, session: &Session) -> Message {
+        let now = self.now();
+        let (role, content) = (MessageRole::User, "What does it weave?".into());
+        Message { id: self.id(), session_id: session.id, seq: 0, role, content, created_at: now, updated_at: now, revision: 1 }
+    }
+
+    /// One of each kind of content that all members of its space change.
     pub(crate) fn new_content(&self, owner: &User, team: Option<&Team>) -> Vec<Record> {
         let team_id = team.map(|team| team.id);
         vec![Task { team_id, ..self.new_task(owner) }.into(), Note { team_id, ..self.new_note(owner) }.into()]

@@ -1,7 +1,7 @@
 //! Exports: all records of all kinds, in a fixed order, in pages.
 
 use mosaic_core::model::BODY_BYTES;
-use mosaic_core::{Id, Kind, Note, PAGE_BYTES, Record, Scope, Task, Tokens, User};
+use mosaic_core::{Id, Kind, Message, Note, PAGE_BYTES, Record, Scope, Task, Tokens, User};
 
 use super::Env;
 use super::records::with_id;
@@ -35,7 +35,10 @@ pub async fn an_export_holds_every_record_as_it_was_loaded(env: &Env) {
     let token = env.new_token(&user);
     let task = Task { assignee_id: Some(user.id), revision: 3, ..env.new_team_task(&user, &team) };
     let note = env.new_note(&user);
-    let given: [Record; 6] = [user.into(), team.into(), membership.into(), token.into(), task.into(), note.into()];
+    let session = env.new_team_session(&user, &team);
+    let message = Message { seq: 5, ..env.new_message(&session) };
+    let given: [Record; 8] =
+        [user.into(), team.into(), membership.into(), token.into(), task.into(), note.into(), session.into(), message.into()];
     env.storage.load(&given, None).await.unwrap();
 
     let exported = export(env, 500, Tokens::WithHashes).await;
@@ -43,7 +46,7 @@ pub async fn an_export_holds_every_record_as_it_was_loaded(env: &Env) {
     assert_eq!(exported.iter().filter(own).cloned().collect::<Vec<_>>(), given, "in dependency order, with the token's hash");
     let without = export(env, 500, Tokens::Omit).await;
     assert!(without.iter().all(|record| record.kind() != Kind::Token), "no token at all");
-    assert_eq!(without.iter().filter(own).count(), 5);
+    assert_eq!(without.iter().filter(own).count(), 7);
 }
 
 pub async fn an_export_shows_changes(env: &Env) {

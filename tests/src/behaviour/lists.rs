@@ -85,7 +85,7 @@ pub async fn a_space_narrows_a_list(env: &Env) {
     for kind in [Kind::Task, Kind::Note] {
         for space_id in teams.iter().map(|team| team.id).chain([user.id]) {
             let query = Query::new(kind).filter("space_id", &space_id.to_string()).unwrap();
-            let those: Vec<_> = of_kind(&records, kind).into_iter().filter(|record| record.space_id() == space_id).collect();
+            let those: Vec<_> = of_kind(&records, kind).into_iter().filter(|record| record.space_id() == Some(space_id)).collect();
             assert_eq!(those.len(), 6);
             for scope in [as_user(&user), Scope::System] {
                 assert_lists_in_every_order(env, scope, &query, &those).await;

@@ -8,7 +8,7 @@ use super::records::{as_admin, as_user, renamed};
 
 async fn membership_of(env: &Env, team: &Team, user: &User) -> Membership {
     let query = mosaic_core::Query::new(Kind::Membership).filter("user_id", &user.id.to_string()).unwrap();
-    let found = env.list(Scope::System, &query).await.into_iter().find(|record| record.space_id() == team.id);
+    let found = env.list(Scope::System, &query).await.into_iter().find(|record| record.space_id() == Some(team.id));
     found.unwrap().try_into().unwrap()
 }
 

@@ -36,6 +36,8 @@ pub mod load;
 pub mod memberships;
 pub mod owners;
 pub mod revisions;
+pub mod search;
+pub mod sessions;
 pub mod state;
 pub mod teams;
 pub mod tokens;
@@ -223,6 +225,30 @@ macro_rules! behaviour_cases {
                 of_a_user_and_a_team_made_at_once_with_one_id_one_wins
                 no_task_is_left_with_an_assignee_who_cannot_read_it
                 no_task_is_left_with_an_assignee_who_is_gone
+            }
+            search {
+                every_word_occurs_in_what_is_found
+                tasks_notes_and_messages_are_found
+                only_what_may_be_seen_is_found
+                a_text_does_not_pass_for_a_space
+                what_is_changed_is_found_as_it_is_now
+                words_of_any_script_are_found
+                large_texts_are_kept_and_found
+                a_search_answers_as_many_as_were_asked_for
+            }
+            sessions {
+                a_session_is_read_by_the_members_of_its_space
+                an_owner_who_left_the_team_does_not_see_the_session
+                a_session_is_written_by_its_owner_alone
+                messages_are_added_by_the_sessions_owner_alone
+                a_message_is_never_changed_and_goes_with_its_session
+                a_message_gets_the_next_place
+                the_same_message_again_is_no_error
+                of_64_writers_each_message_has_a_place_of_its_own
+                a_closed_session_takes_no_messages_until_it_is_open
+                messages_move_with_their_session
+                messages_are_taken_over_with_their_places
+                who_owns_a_session_is_not_removed
             }
             state {
                 what_was_never_written_is_absent

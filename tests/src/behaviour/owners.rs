@@ -78,7 +78,7 @@ pub async fn the_owner_moves_content_between_their_spaces(env: &Env) {
         let there = env.update(scope, with_team(&here, Some(other.id))).await.unwrap();
         env.assert_unseen(&there, &[as_user(&crew.colleague)]).await;
         let home = env.update(scope, with_team(&there, None)).await.unwrap();
-        assert_eq!((home.space_id(), home.revision()), (crew.member.id, 4));
+        assert_eq!((home.space_id(), home.revision()), (Some(crew.member.id), 4));
         env.assert_seen(&home, &[scope]).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Records as values: changing what all content has, whatever its kind.
 
-use mosaic_core::{Id, Query, Record, Scope, User};
+use mosaic_core::{Entity as _, Id, Query, Record, Scope, User};
 
 /// The scope of a user.
 pub(crate) fn as_user(user: &User) -> Scope {
@@ -33,6 +33,7 @@ pub(crate) fn with_owner(record: &Record, owner_id: Id) -> Record {
     match &mut record {
         Record::Task(task) => task.owner_id = owner_id,
         Record::Note(note) => note.owner_id = owner_id,
+        Record::Session(session) => session.owner_id = owner_id,
         other => panic!("a {} has no owner", other.kind()),
     }
     record
@@ -44,6 +45,7 @@ pub(crate) fn with_team(record: &Record, team_id: Option<Id>) -> Record {
     match &mut record {
         Record::Task(task) => task.team_id = team_id,
         Record::Note(note) => note.team_id = team_id,
+        Record::Session(session) => session.team_id = team_id,
         other => panic!("a {} has no team", other.kind()),
     }
     record
@@ -58,6 +60,8 @@ pub(crate) fn renamed(record: &Record, name: &str) -> Record {
         Record::Token(token) => token.name = name.into(),
         Record::Task(task) => task.title = name.into(),
         Record::Note(note) => note.title = name.into(),
+        Record::Session(session) => session.title = name.into(),
+        Record::Message(message) => message.content = name.into(),
         Record::Membership(_) => panic!("a membership has no name"),
     }
     record
@@ -70,7 +74,10 @@ pub(crate) fn list_around(record: &Record) -> Query {
         Record::Team(team) => ("slug", team.slug.clone()),
         Record::Membership(membership) => ("team_id", membership.team_id.to_string()),
         Record::Token(token) => ("user_id", token.user_id.to_string()),
-        Record::Task(_) | Record::Note(_) => ("space_id", record.space_id().to_string()),
+        Record::Message(message) => ("session_id", message.session_id.to_string()),
+        Record::Task(task) => ("space_id", task.space_id().unwrap().to_string()),
+        Record::Note(note) => ("space_id", note.space_id().unwrap().to_string()),
+        Record::Session(session) => ("space_id", session.space_id().unwrap().to_string()),
     };
     Query::new(record.kind()).filter(filter, &value).unwrap()
 }

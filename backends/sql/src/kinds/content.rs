@@ -1,10 +1,10 @@
-//! What holds of all content, tasks and notes alike: who sees and changes it, and what it refers to. What must not come in:
+//! What holds of all content that has a space of its own, tasks, notes and sessions alike: who sees and changes it, and what it refers to. What must not come in:
 //! fields that only one kind has.
 
 use mosaic_core::refusal::{forbidden, missing};
 use mosaic_core::{Error, Id, Kind};
 
-use crate::table::{Right, Rule, Table};
+use crate::table::{Right, Rule, SearchedBy, Table};
 
 /// A kind of content.
 pub(super) trait Content: Table {
@@ -14,7 +14,8 @@ pub(super) trait Content: Table {
     fn team_id(&self) -> Option<Id>;
 }
 
-pub(super) const SPACES: &str = "SELECT $1::uuid AS space_id UNION ALL SELECT team_id FROM memberships WHERE user_id = $1";
+/// The spaces whose content the user `$1` sees.
+pub(crate) const SPACES: &str = "SELECT $1::uuid AS space_id UNION ALL SELECT team_id FROM memberships WHERE user_id = $1";
 
 pub(super) const SEES: &str = concat!("kept.space_id = $1 OR ", is_member_of!("kept.space_id"));
 
@@ -24,6 +25,14 @@ pub(super) const SEES_TO_WRITE: &str = concat!("kept.space_id = $1 OR ", writes_
 pub(super) const MAY_DELETE: Right = Right {
     holds: concat!("kept.owner_id = $1 OR ", writes_as_owner_of!("kept.team_id")),
     otherwise: "only its owner or an owner of its team removes a record",
+};
+
+/// The space as a word: no text holds one that begins with a space.
+pub(super) const SEARCHED_BY: SearchedBy = SearchedBy {
+    indexed: "(kept.words || array_to_tsvector(ARRAY[' ' || kept.space_id::text]))",
+    title: "kept.title",
+    session: "NULL::uuid",
+    join: "",
 };
 
 /// What a user must be to make content.

@@ -26,7 +26,9 @@ macro_rules! writes_as_owner_of {
 
 mod content;
 mod membership;
+mod message;
 mod note;
+mod session;
 mod task;
 mod team;
 mod token;
@@ -35,6 +37,7 @@ mod user;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use content::SPACES;
 pub(crate) use token::{authenticate, touch};
 
 /// Users and teams share their ids, since both name spaces, but not a unique index. So they are added one transaction at a time.

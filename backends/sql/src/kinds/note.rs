@@ -4,14 +4,15 @@ use mosaic_core::{Id, Note};
 
 use super::content::{self, Content};
 use crate::columns::columns;
-use crate::table::{Holder, Right, Rule, Table};
+use crate::table::{Holder, Right, Rule, SearchedBy, Table};
 
 impl Table for Note {
     columns! {
         "notes",
         fixed {},
         given { owner_id: "uuid", team_id: "uuid", title: "text", tags: "text[]" },
-        body,
+        body body,
+        searched words,
     }
 
     const SPACE: &'static str = "space_id";
@@ -24,6 +25,7 @@ impl Table for Note {
     const MAY_DELETE: Right = content::MAY_DELETE;
     const RULES: &'static [Rule<Self>] = &[content::owner_exists(), content::team_exists()];
 
+    const SEARCHED_BY: Option<SearchedBy> = Some(content::SEARCHED_BY);
     const COUNT: Option<fn(Holder) -> &'static str> = Some(|holder| match holder {
         Holder::Owner => "SELECT count(*) FROM notes WHERE owner_id = $1",
         Holder::Team => "SELECT count(*) FROM notes WHERE team_id = $1",

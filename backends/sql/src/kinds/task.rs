@@ -4,7 +4,7 @@ use mosaic_core::{Id, Task, refusal};
 
 use super::content::{self, Content};
 use crate::columns::columns;
-use crate::table::{Holder, Right, Rule, Table};
+use crate::table::{Holder, Right, Rule, SearchedBy, Table};
 
 impl Table for Task {
     columns! {
@@ -14,7 +14,8 @@ impl Table for Task {
             owner_id: "uuid", team_id: "uuid", assignee_id: "uuid", title: "text", status: "text", priority: "smallint",
             due_at: "timestamptz", tags: "text[]",
         },
-        body,
+        body body,
+        searched words,
     }
 
     const SPACE: &'static str = "space_id";
@@ -27,6 +28,7 @@ impl Table for Task {
     const MAY_DELETE: Right = content::MAY_DELETE;
     const RULES: &'static [Rule<Self>] = &[content::owner_exists(), content::team_exists(), ASSIGNEE_READS];
 
+    const SEARCHED_BY: Option<SearchedBy> = Some(content::SEARCHED_BY);
     const COUNT: Option<fn(Holder) -> &'static str> = Some(|holder| match holder {
         Holder::Owner => "SELECT count(*) FROM tasks WHERE owner_id = $1",
         Holder::Team => "SELECT count(*) FROM tasks WHERE team_id = $1",

@@ -10,7 +10,8 @@ use crate::table::Table;
 #[test]
 fn every_field_has_its_column() {
     for kind in Kind::ALL {
-        let columns: BTreeSet<_> = with_kind!(*kind, T => T::NAMES).split(", ").map(str::to_owned).collect();
+        let columns: BTreeSet<_> =
+            with_kind!(*kind, T => T::NAMES).split(", ").map(str::to_owned).filter(|column| column != "words").collect();
         let schema = kind.schema().to_value();
         let fields: BTreeSet<_> = schema["properties"].as_object().unwrap().keys().filter(|field| *field != "kind").cloned().collect();
         assert_eq!(columns, fields, "{kind}");
@@ -70,5 +71,5 @@ fn every_list_has_its_index() {
             count += 1;
         }
     }
-    assert_eq!(count, 2 + 2 + 6 + 4 + 10 + 4);
+    assert_eq!(count, 2 + 2 + 6 + 4 + 10 + 4 + 6);
 }

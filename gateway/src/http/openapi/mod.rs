@@ -18,7 +18,7 @@ use super::problem::CODES;
 /// Where the schemas are.
 const SCHEMAS: &str = "#/components/schemas/";
 
-const ABOUT: &str = "A self-hosted gateway for tasks, notes, and the users and teams they belong to. \
+const ABOUT: &str = "A self-hosted gateway for tasks, notes, conversations with agents, and the users and teams they belong to. \
     Every request to /api/v1 carries a bearer token. Lists come in pages: pass next_cursor as cursor to go on, until it is null. \
     A record's ETag is its revision in quotes; send it as If-Match to change or remove the record only if nobody else did meanwhile. \
     What fails is answered with a problem document (RFC 9457), whose request_id is also in the gateway's log. \
@@ -37,14 +37,14 @@ pub(super) async fn openapi() -> Response {
 fn document() -> Value {
     let mut paths = Map::new();
     for kind in Kind::ALL {
-        paths.insert(format!("/api/v1/{}", kind.plural()), operations::collection(*kind));
-        paths.insert(format!("/api/v1/{}/{{id}}", kind.plural()), operations::record(*kind));
+        paths.insert(super::paths::collection(*kind), operations::collection(*kind));
+        paths.insert(super::paths::record(*kind), operations::record(*kind));
     }
     paths.extend(operations::others());
     let tags: Vec<_> = Kind::ALL
         .iter()
         .map(|kind| json!({ "name": kind.plural() }))
-        .chain(["transfer", "gateway"].map(|name| json!({ "name": name })))
+        .chain(["search", "transfer", "gateway"].map(|name| json!({ "name": name })))
         .collect();
     json!({
         "openapi": "3.1.0",

@@ -1,10 +1,12 @@
 //! The operations: what each path takes and answers.
 
-use mosaic_core::{FieldType, Kind, PAGE_ITEMS, Query};
+use mosaic_core::search::{SEARCH_BYTES, SEARCH_HITS, SEARCH_WORDS};
+use mosaic_core::{FieldType, Kind, PAGE_ITEMS, Query, Search};
 use serde_json::{Map, Value, json};
 
 use super::SCHEMAS;
 use super::schemas::name;
+use crate::http::list::filters;
 use crate::transfer::JSON_LINES;
 
 /// What any request to the API may be answered with.
@@ -21,17 +23,18 @@ pub(super) fn problem_name(status: u16) -> String {
 /// The operations on all records of a kind.
 pub(super) fn collection(kind: Kind) -> Value {
     let (title, plural) = (name(kind), kind.plural());
+    let below: &[u16] = if kind.parent().is_some() { &[404] } else { &[] };
     let issued = if kind == Kind::Token { "IssuedToken".to_owned() } else { title.clone() };
     let mut made = json!({ "201": made_response("It was made.", &issued) });
     if kind != Kind::Token {
         made["200"] = made_response("The same record was there already.", &title);
     }
-    json!({
+    let mut operations = json!({
         "get": {
             "operationId": format!("list_{plural}"), "tags": [plural],
             "summary": format!("List {plural}"),
             "parameters": list_parameters(kind),
-            "responses": with_problems(json!({ "200": json_response("A page.", &format!("{title}List")) }), &[]),
+            "responses": with_problems(json!({ "200": json_response("A page.", &format!("{title}List")) }), below),
         },
         "post": {
             "operationId": format!("create_{kind}"), "tags": [plural],
@@ -40,15 +43,19 @@ pub(super) fn collection(kind: Kind) -> Value {
             "requestBody": { "required": true, "content": { "application/json": { "schema": reference(&format!("New{title}")) } } },
             "responses": with_problems(made, &[404, 409, 413, 415, 422, 507]),
         },
-    })
+    });
+    if let Some(parent) = kind.parent() {
+        operations["parameters"] = json!([path_id("id", parent.kind)]);
+    }
+    operations
 }
 
 /// The operations on one record of a kind.
 pub(super) fn record(kind: Kind) -> Value {
     let (title, plural) = (name(kind), kind.plural());
     let if_match = header("If-Match", "Only if the record is at this revision: its ETag, or *.");
-    json!({
-        "parameters": [{ "name": "id", "in": "path", "required": true, "description": "The record's id.", "schema": { "type": "string", "format": "uuid" } }],
+    let mut operations = json!({
+        "parameters": [path_id("id", kind)],
         "get": {
             "operationId": format!("get_{kind}"), "tags": [plural],
             "summary": format!("Read a {kind}"),
@@ -75,7 +82,17 @@ pub(super) fn record(kind: Kind) -> Value {
             "parameters": [if_match],
             "responses": with_problems(json!({ "204": { "description": "It is gone." } }), &[404, 409, 412, 422, 507]),
         },
-    })
+    });
+    if let (Some(parent), Some(fields)) = (kind.parent(), operations.as_object_mut()) {
+        // A part stays as it was made.
+        fields.retain(|name, _| name == "get");
+        fields.insert("parameters".into(), json!([path_id("id", parent.kind), path_id(&format!("{kind}_id"), kind)]));
+    }
+    operations
+}
+
+fn path_id(name: &str, kind: Kind) -> Value {
+    json!({ "name": name, "in": "path", "required": true, "description": format!("The {kind}'s id."), "schema": { "type": "string", "format": "uuid" } })
 }
 
 /// The operations that are not about one kind.
@@ -88,7 +105,25 @@ pub(super) fn others() -> Map<String, Value> {
     } } } })
     };
     let open = |id: &str, summary: &str, responses: Value| json!({ "get": { "operationId": id, "tags": ["gateway"], "summary": summary, "security": [], "responses": with(responses, OPEN.iter()) } });
+    let query =
+        |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
+    let kinds: Vec<_> = Search::all_kinds().map(Kind::singular).collect();
     let paths = json!({
+        "/api/v1/search": { "get": {
+            "operationId": "search", "tags": ["search"],
+            "summary": "Find records by their words",
+            "description": format!("Finds the {} that hold every word, in any form of it and whatever its case, and puts those first that say most of them. \
+                Punctuation is passed over. Up to {SEARCH_WORDS} words.", Search::all_kinds().map(Kind::plural).collect::<Vec<_>>().join(", ")),
+            "parameters": [
+                { "name": "q", "in": "query", "required": true, "description": "The words.", "schema": { "type": "string", "maxLength": SEARCH_BYTES } },
+                { "name": "kind", "in": "query", "description": "Only of these kinds: names, with commas between.", "style": "form", "explode": false,
+                  "schema": { "type": "array", "items": { "type": "string", "enum": kinds } } },
+                query("space_id", "Only of this space: a team's id, or the caller's own.", json!({ "type": "string", "format": "uuid" })),
+                query("limit", "The most hits.", json!({ "type": "integer", "minimum": 1, "maximum": SEARCH_HITS, "default": 20 })),
+                view(),
+            ],
+            "responses": with_problems(json!({ "200": json_response("What was found.", "Found") }), &[]),
+        } },
         "/api/v1/import": { "post": {
             "operationId": "import", "tags": ["transfer"],
             "summary": "Take over records",
@@ -142,13 +177,12 @@ fn list_parameters(kind: Kind) -> Vec<Value> {
     let orders: Vec<_> = kind.orders().iter().flat_map(|field| [field.name.to_owned(), format!("-{}", field.name)]).collect();
     let query = |name: &str, description: String, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
     let fields = kind.schema().to_value();
-    let mut parameters: Vec<_> = kind
-        .filters()
-        .iter()
+    let mut parameters: Vec<_> = filters(kind)
         .map(|field| {
             let schema = match field.ty {
                 FieldType::Id => json!({ "type": "string", "format": "uuid" }),
                 FieldType::Time => json!({ "type": "string", "format": "date-time" }),
+                FieldType::Number => json!({ "type": "integer", "minimum": 0 }),
                 FieldType::Text => values_of(&fields["properties"][field.name]),
             };
             query(field.name, format!("Only those whose {} is this.", field.name), schema)

@@ -5,6 +5,7 @@ use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
 use super::super::problem::CODES;
+use super::super::search::Found;
 use super::SCHEMAS;
 use crate::records::OURS;
 use crate::schema::hoist;
@@ -20,6 +21,10 @@ pub(super) fn all() -> Map<String, Value> {
     hoist(&mut report, "Import", SCHEMAS, &mut schemas);
     report.as_object_mut().map(|fields| fields.remove("$schema"));
     schemas.insert("ImportReport".into(), report);
+    let mut found = schema_for!(Found).to_value();
+    hoist(&mut found, "", SCHEMAS, &mut schemas);
+    found.as_object_mut().map(|fields| fields.remove("$schema"));
+    schemas.insert("Found".into(), found);
     schemas.insert("Problem".into(), problem());
     schemas
 }
@@ -50,7 +55,7 @@ fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
         .map(|(field, schema)| (field.clone(), schema.clone()))
         .collect();
     // What the gateway fills in: a new id, and the caller.
-    let filled = ["id", if kind.is_content() { "owner_id" } else { "" }, if kind == Kind::Token { "user_id" } else { "" }];
+    let filled = ["id", kind.owner_field().unwrap_or_default(), kind.parent().map_or("", |parent| parent.field)];
     let needed: Vec<_> = required.iter().filter(|field| settable.contains_key(*field) && !filled.contains(&field.as_str())).collect();
     schemas.insert(
         format!("New{title}"),

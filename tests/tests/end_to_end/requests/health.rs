@@ -36,14 +36,15 @@ async fn every_path_it_describes_is_there() {
             }
             assert!(operation["responses"].as_object().is_some_and(|responses| !responses.is_empty()), "{method} {path}");
             let method = method.to_uppercase().parse().unwrap();
-            let concrete = path.replace("{id}", "99999999-0000-4000-8000-000000000000");
+            let concrete =
+                ["{id}", "{message_id}"].iter().fold(path.clone(), |path, id| path.replace(id, "99999999-0000-4000-8000-000000000000"));
             assert!(!concrete.contains('{'), "a parameter this test does not know: {path}");
             let answer = admin.request(method, &concrete, &[], "").await;
             let known = answer.status != 405 && (answer.status != 404 || path.contains("{id}"));
             assert!(known, "{}: {}", answer.request, answer.text());
         }
     }
-    for kind in mosaic_core::Kind::ALL {
+    for kind in mosaic_core::Kind::ALL.iter().filter(|kind| kind.parent().is_none()) {
         let list = format!("/api/v1/{}", kind.plural());
         for path in [list.clone(), format!("{list}/{{id}}")] {
             assert!(paths.contains_key(&path), "{path} is not described");

@@ -1,0 +1,55 @@
+//! Where records are: the paths of each kind. Parts of other records are below their whole, as messages are below their session.
+
+use axum::http::Uri;
+use mosaic_core::{Error, FieldValue, Id, Kind, Record};
+
+use super::problem::{NOT_FOUND, Problem};
+
+/// The path of all records of a kind; `{id}` stands for the whole's.
+pub(super) fn collection(kind: Kind) -> String {
+    match kind.parent() {
+        None => format!("/api/v1/{}", kind.plural()),
+        Some(parent) => format!("/api/v1/{}/{{id}}/{}", parent.kind.plural(), kind.plural()),
+    }
+}
+
+/// The path of one record of a kind.
+pub(super) fn record(kind: Kind) -> String {
+    match kind.parent() {
+        None => format!("{}/{{id}}", collection(kind)),
+        Some(_) => format!("{}/{{{}_id}}", collection(kind), kind.singular()),
+    }
+}
+
+/// The path of this record.
+pub(super) fn of(record: &Record) -> String {
+    let (kind, id) = (record.kind(), record.id());
+    match kind.parent().and_then(|parent| Some((parent, record.value(parent.field)?))) {
+        None => format!("/api/v1/{}/{id}", kind.plural()),
+        Some((parent, whole)) => format!("/api/v1/{}/{whole}/{}/{id}", parent.kind.plural(), kind.plural()),
+    }
+}
+
+/// The id at the end of a record's path.
+pub(super) fn id(kind: Kind, uri: &Uri) -> Result<Id, Problem> {
+    read(kind, uri.path().rsplit('/').next())
+}
+
+/// The whole that a path is below of: its kind, the field that refers to it, and its id. `None` for kinds that are parts of nothing.
+pub(super) fn whole(kind: Kind, uri: &Uri) -> Result<Option<(Kind, &'static str, Id)>, Problem> {
+    let Some(parent) = kind.parent() else { return Ok(None) };
+    // Behind "", "api", "v1" and the plural.
+    Ok(Some((parent.kind, parent.field, read(parent.kind, uri.path().split('/').nth(4))?)))
+}
+
+/// Checks that a record is a part of what its path says.
+pub(super) fn check(record: &Record, uri: &Uri) -> Result<(), Problem> {
+    match whole(record.kind(), uri)? {
+        Some((_, field, id)) if record.value(field) != Some(FieldValue::Id(id)) => Err(Error::not_found(record.kind(), record.id()).into()),
+        _ => Ok(()),
+    }
+}
+
+fn read(kind: Kind, text: Option<&str>) -> Result<Id, Problem> {
+    text.unwrap_or_default().parse().map_err(|_| Problem::new(NOT_FOUND, format!("no {kind} with this id: ids are UUIDs")))
+}
