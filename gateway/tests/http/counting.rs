@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mosaic_core::{
-    Applied, Batch, Id, Kind, Loaded, Page, Query, Record, Result, Scope, State, StateWrite, Storage, Timestamp, Token, TokenHash, Tokens,
-    User, async_trait,
+    Applied, Batch, Hit, Id, Kind, Loaded, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Timestamp, Token,
+    TokenHash, Tokens, User, async_trait,
 };
 
 /// Passes everything on.
@@ -52,6 +52,10 @@ impl Storage for Counting {
 
     async fn list(&self, scope: Scope, query: &Query) -> Result<Page> {
         self.inner.list(scope, query).await
+    }
+
+    async fn search(&self, scope: Scope, search: &Search) -> Result<Vec<Hit>> {
+        self.inner.search(scope, search).await
     }
 
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {

@@ -82,7 +82,7 @@ pub async fn an_export_goes_from_one_kind_to_the_next(env: &Env) {
     assert_eq!(first.iter().map(Record::kind).collect::<Vec<_>>(), [Kind::User]);
     let behind_users = env.storage.export(Some((Kind::User, Id::max())), 1, Tokens::WithHashes).await.unwrap();
     assert_eq!(behind_users.iter().map(Record::kind).collect::<Vec<_>>(), [Kind::Team]);
-    assert_eq!(env.storage.export(Some((Kind::Note, Id::max())), 10, Tokens::WithHashes).await.unwrap(), []);
+    assert_eq!(env.storage.export(Some((Kind::Message, Id::max())), 10, Tokens::WithHashes).await.unwrap(), []);
 }
 
 pub async fn an_export_without_tokens_passes_over_them(env: &Env) {

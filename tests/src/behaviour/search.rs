@@ -82,7 +82,8 @@ pub async fn only_what_may_be_seen_is_found(env: &Env) {
         (as_user(&crew.lead), crew.member.id, vec![]),
         (as_user(&crew.outsider), crew.team.id, vec![]),
     ] {
-        let search = Search { space_id: Some(space_id), ..Search::new(&word).unwrap() };
+        let mut search = Search::new(&word).unwrap();
+        search.space_id = Some(space_id);
         let ids: Vec<_> = env.storage.search(scope, &search).await.unwrap().iter().map(|hit| hit.id).collect();
         assert_eq!(ids, expected, "{scope:?} {space_id}");
     }
