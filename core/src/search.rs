@@ -6,7 +6,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::words::lexemes;
+use crate::words::{lexemes, lexemes_among};
 use crate::{Error, Id, Kind, Record, Result, Timestamp};
 
 /// The most hits that a search answers.
@@ -101,7 +101,7 @@ impl Search {
         let tags = passages.tags.iter().map(String::as_str);
         let mut missing: BTreeSet<_> = self.words().collect();
         for text in std::iter::once(passages.title).chain(tags).chain([passages.body]) {
-            for (lexeme, _) in lexemes(text) {
+            for (lexeme, _) in lexemes_among(text, &self.words) {
                 missing.remove(lexeme.as_str());
                 if missing.is_empty() {
                     return true;
@@ -134,7 +134,7 @@ impl Search {
     /// two. White space is one space each.
     pub fn excerpt(&self, text: &str) -> Vec<Piece> {
         let text = &text[..text.floor_char_boundary(EXCERPT_FROM_BYTES)];
-        let found: Vec<_> = lexemes(text).filter(|(lexeme, _)| self.words.contains(lexeme)).collect();
+        let found: Vec<_> = lexemes_among(text, &self.words).collect();
         let shown = best(&found).map_or(0..0, |best| best.clone());
         let places: Vec<_> = found.get(shown).into_iter().flatten().map(|(_, place)| place.clone()).collect();
         let span = around(text, places.first().map_or(0, |first| first.start), places.last().map_or(0, |last| last.end));

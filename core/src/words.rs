@@ -11,6 +11,7 @@
 //! assert_eq!(found, ["in", "place", "updat", "cafe", "原", "地"]);
 //! ```
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rust_stemmers::{Algorithm, Stemmer};
@@ -24,6 +25,20 @@ pub const WORD_CHARS: usize = 64;
 pub fn lexemes(text: &str) -> impl Iterator<Item = (String, Range<usize>)> {
     let stemmer = Stemmer::create(Algorithm::English);
     words(text).filter_map(move |place| Some((lexeme(&stemmer, text.get(place.clone())?)?, place)))
+}
+
+/// Those lexemes of a text that are wanted, each with the place of its word, in bytes.
+pub fn lexemes_among(text: &str, wanted: &BTreeSet<String>) -> impl Iterator<Item = (String, Range<usize>)> {
+    let stemmer = Stemmer::create(Algorithm::English);
+    // A word of ASCII begins as its lexeme does: most words need no closer look.
+    let first = |word: &str| word.bytes().next().filter(u8::is_ascii).map(|byte| byte.to_ascii_lowercase());
+    let begin: BTreeSet<_> = wanted.iter().filter_map(|lexeme| first(lexeme)).collect();
+    words(text).filter_map(move |place| {
+        let word = text.get(place.clone())?;
+        let may_be = !word.is_ascii() || first(word).is_some_and(|byte| begin.contains(&byte));
+        let lexeme = may_be.then(|| lexeme(&stemmer, word)).flatten()?;
+        wanted.contains(&lexeme).then_some((lexeme, place))
+    })
 }
 
 /// The words of a text, by their places in bytes.
@@ -87,6 +102,15 @@ mod tests {
         {
             assert!(lexemes(one).map(|(l, _)| l).eq(lexemes(other).map(|(l, _)| l)), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn wanted_lexemes_are_those_that_are_wanted() {
+        let text = "Updates of ﬁles, Élan, elan; 更新 and Yes";
+        let wanted = ["updat", "file", "elan", "更", "yes"].map(str::to_owned).into();
+        let among: Vec<_> = lexemes_among(text, &wanted).collect();
+        assert_eq!(among, lexemes(text).filter(|(lexeme, _)| wanted.contains(lexeme)).collect::<Vec<_>>());
+        assert_eq!(among.len(), 6);
     }
 
     #[test]

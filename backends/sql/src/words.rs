@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 use mosaic_core::Passages;
 use mosaic_core::words::lexemes;
 
-/// Postgres keeps at most so many places of a lexeme, and none larger than [`LAST`] (manual, section 12.11).
-const PLACES: usize = 255;
+/// So many places of a lexeme are kept. Postgres takes 255 (manual, section 12.11), but what ranks must read them all: of the words that
+/// stand everywhere, the first places say enough.
+const PLACES: usize = 32;
+/// Postgres keeps no place larger than this (manual, section 12.11).
 const LAST: usize = 16_383;
 /// Once the lexemes of a record and their places take so many bytes, further lexemes are left out: Postgres takes 1 MiB.
 const BYTES: usize = 900 << 10;

@@ -155,9 +155,11 @@ impl World {
         static DESCRIPTION: OnceCell<Value> = OnceCell::const_new();
         let read = || async { self.send(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body };
         let path = path.split('?').next().unwrap();
-        let described = match path.strip_prefix("/api/v1/").and_then(|rest| rest.split_once('/')) {
-            Some((kinds, _)) => format!("/api/v1/{kinds}/{{id}}"),
-            None => path.to_owned(),
+        let described = match path.strip_prefix("/api/v1/").map(|rest| rest.split('/').collect::<Vec<_>>()).as_deref() {
+            Some([kinds, _]) => format!("/api/v1/{kinds}/{{id}}"),
+            Some([kinds, _, parts]) => format!("/api/v1/{kinds}/{{id}}/{parts}"),
+            Some([kinds, _, parts, _]) => format!("/api/v1/{kinds}/{{id}}/{parts}/{{message_id}}"),
+            _ => path.to_owned(),
         };
         let operation = &DESCRIPTION.get_or_init(read).await["paths"][described][method.to_ascii_lowercase()];
         let listed = operation.is_null() || operation["responses"].get(status.as_str()).is_some();
