@@ -7,6 +7,7 @@ mod counting;
 mod gateway;
 mod lists;
 mod records;
+mod sessions;
 mod sign_in;
 mod transfer;
 mod world;
