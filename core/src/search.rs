@@ -41,6 +41,25 @@ pub struct Search {
     pub limit: usize,
 }
 
+impl Kind {
+    /// Every kind that is searched.
+    pub fn searched() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|kind| kind.is_searched())
+    }
+
+    /// Refuses a kind that is not searched.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`], naming those that are.
+    pub fn check_searched(self) -> Result<()> {
+        if self.is_searched() {
+            return Ok(());
+        }
+        let names: Vec<_> = Self::searched().map(Self::singular).collect();
+        Err(Error::invalid(format!("{} are not searched", self.plural())).hint(format!("use {}", names.join(", "))))
+    }
+}
+
 impl Search {
     /// A search for the words of a text, in all that the caller may see, for up to 20 hits.
     ///
@@ -54,13 +73,8 @@ impl Search {
         match words.len() {
             0 => Err(Error::invalid("there is no word to search for").hint("search for letters, digits or emoji")),
             n if n > SEARCH_WORDS => Err(Error::invalid(format!("the search has too many words: {n}, {SEARCH_WORDS} at most"))),
-            _ => Ok(Self { words, kinds: Self::all_kinds().collect(), space_id: None, limit: 20 }),
+            _ => Ok(Self { words, kinds: Kind::searched().collect(), space_id: None, limit: 20 }),
         }
-    }
-
-    /// Every kind that is searched.
-    pub fn all_kinds() -> impl Iterator<Item = Kind> {
-        Kind::ALL.iter().copied().filter(|kind| kind.is_searched())
     }
 
     /// Narrows the search to some kinds; none stands for all.
@@ -68,10 +82,7 @@ impl Search {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] for a kind that is not searched.
     pub fn kinds(mut self, kinds: Vec<Kind>) -> Result<Self> {
-        if let Some(kind) = kinds.iter().find(|kind| !kind.is_searched()) {
-            let names: Vec<_> = Self::all_kinds().map(Kind::singular).collect();
-            return Err(Error::invalid(format!("{} are not searched", kind.plural())).hint(format!("use {}", names.join(", "))));
-        }
+        kinds.iter().try_for_each(|kind| kind.check_searched())?;
         if !kinds.is_empty() {
             self.kinds = kinds.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         }

@@ -2,49 +2,58 @@
 
 use async_trait::async_trait;
 
-use crate::{Id, Kind, Result, Scope};
+use crate::{Error, Id, Kind, Result, Scope, StateWrite};
 
-/// An index of embeddings. One record has at most one embedding a model, and it ends with the record: what is removed
-/// is neither near, nor counted, nor exported, and the same id made anew begins without an embedding.
+/// The most components a vector may have: what pgvector can index (its README, "half-precision vectors").
+pub const MAX_DIMENSIONS: usize = 4_000;
+
+/// The longest name of a model, in characters.
+const MODEL_CHARS: usize = 200;
+
+/// An index of embeddings of records of the kinds that are searched ([`Kind::is_searched`]). One record has at most one embedding a
+/// model, and it ends with the record: what is removed is neither near, nor counted, nor exported, and the same id made anew begins
+/// without an embedding. All vectors of a model have the same dimensions; a model without embeddings has none yet.
 #[async_trait]
 pub trait VectorIndex: Send + Sync {
-    /// Stores embeddings, in place of earlier ones of the same record and model. One whose record is not there is left out: the
-    /// record went while it was made.
+    /// Stores embeddings of records that the scope may see, in place of earlier ones of the same record and model; all of them or, on an
+    /// error, none. Answers for each whether it was stored: one whose record is not there, or not to be seen, is left out.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for a vector whose dimensions are not its model's, or with a component that is not finite.
-    async fn upsert(&self, embeddings: &[Embedding]) -> Result<()>;
+    /// [`crate::ErrorKind::Invalid`] for a vector that [`Vector::check`] refuses, one whose dimensions are not its model's, and a kind
+    /// that is not searched. [`crate::ErrorKind::Full`] when the index takes no more.
+    async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>>;
 
-    /// Forgets a record's embeddings, of every model.
+    /// Forgets a record's embeddings, of every model, if the scope may see the record. Answers whether there were any.
     ///
     /// # Errors
     /// Only those of the backend itself.
-    async fn remove(&self, kind: Kind, id: Id) -> Result<()>;
+    async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool>;
 
-    /// The `k` nearest records, by cosine distance, that the scope may see and the filter lets through, nearest first; ties by id.
-    /// Answers `k` of them whenever `k` exist.
+    /// The `k` nearest records, by cosine distance, that the scope may see and the filter lets through, nearest first; ties by id, then
+    /// kind. Answers `k` of them whenever `k` exist, and none for a model without embeddings.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for a vector whose dimensions are not the model's.
+    /// [`crate::ErrorKind::Invalid`] for a vector that [`Vector::check`] refuses, and one whose dimensions are not its model's.
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>>;
 
-    /// Records whose embedding by this model is missing or of another revision than theirs, up to `limit`.
+    /// Records whose embedding by this model is missing or of another revision than theirs, in the order of an export (kind, id): up to
+    /// `limit` behind `after`, none at the end.
     ///
     /// # Errors
     /// Only those of the backend itself.
-    async fn pending(&self, model: &str, limit: usize) -> Result<Vec<(Kind, Id)>>;
+    async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>>;
 
-    /// Reads all embeddings in a fixed order (model, kind, id): up to `limit` behind `after`, none at the end.
+    /// Reads all embeddings in a fixed order (model by code point, kind, id): up to `limit` behind `after`, none at the end.
     ///
     /// # Errors
     /// Only those of the backend itself.
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>>;
 
-    /// Takes over embeddings as they are, after their records.
+    /// Takes over embeddings as they are, after their records, together with a state write, if one is given.
     ///
     /// # Errors
-    /// As [`Self::upsert`].
-    async fn load(&self, embeddings: &[Embedding]) -> Result<()>;
+    /// As [`Self::upsert`], and [`crate::ErrorKind::Stale`] when the state write's expectation does not hold.
+    async fn load(&self, embeddings: &[Embedding], state: Option<&StateWrite>) -> Result<()>;
 
     /// What the index holds, a line a model.
     ///
@@ -60,6 +69,61 @@ pub struct Vector {
     pub model: String,
     /// The components; their number is the model's dimensions.
     pub components: Vec<f32>,
+}
+
+impl Vector {
+    /// Checks what holds of every vector: its model has a name, it has 1 to [`MAX_DIMENSIONS`] components, and all are finite.
+    /// Where the model's `dimensions` are known, that it has as many.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`], naming the model and what is wrong.
+    pub fn check(&self, dimensions: Option<usize>) -> Result<()> {
+        let given = self.components.len();
+        if self.model.is_empty() || self.model.chars().count() > MODEL_CHARS || self.model.chars().any(char::is_control) {
+            return Err(Error::invalid("the vector does not say which model made it")
+                .hint(format!("give the model's name, 1 to {MODEL_CHARS} characters")));
+        }
+        if let Some(expected) = dimensions.filter(|expected| *expected != given) {
+            return Err(Error::invalid("the vector has not the dimensions of its model")
+                .with("model", &self.model)
+                .with("dimensions", given)
+                .with("expected", expected));
+        }
+        if given == 0 || given > MAX_DIMENSIONS {
+            return Err(Error::invalid(format!("a vector has 1 to {MAX_DIMENSIONS} components"))
+                .with("model", &self.model)
+                .with("dimensions", given));
+        }
+        match self.components.iter().position(|component| !component.is_finite()) {
+            Some(at) => {
+                Err(Error::invalid("the vector has a component that is not finite").with("model", &self.model).with("component", at))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The product of two vectors; of one with itself, the square of its length. What is finite gives what is finite.
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    // Several sums side by side, since a processor adds several numbers at once, but never changes the order of one sum.
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = a_lanes.remainder().iter().zip(b_lanes.remainder());
+    let rest: f64 = rest.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+    for (a, b) in a_lanes.zip(b_lanes) {
+        for lane in 0..LANES {
+            sums[lane] += f64::from(a[lane]) * f64::from(b[lane]);
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+/// The cosine distance of two vectors from their [`dot`] product and the squares of their lengths: 0 for the same direction, 2 for the
+/// opposite one; 1 where a vector has no direction.
+pub fn cosine_distance(product: f64, square_a: f64, square_b: f64) -> f32 {
+    let lengths = square_a.sqrt() * square_b.sqrt();
+    if lengths == 0.0 { 1.0 } else { (1.0 - product / lengths) as f32 }
 }
 
 /// A record's embedding.

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use super::MemoryStorage;
 use super::access::Access;
 use super::tables::Tables;
-use crate::{Embedding, Error, Id, Kind, Nearby, Neighbour, Result, Scope, Vector, VectorIndex, VectorModel};
+use crate::vectors::{cosine_distance, dot};
+use crate::{Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel};
 
 /// Embeddings in memory. They are kept beside the records, and end with them in the same moment.
 pub struct MemoryVectors {
@@ -25,30 +26,26 @@ impl MemoryVectors {
 
 #[async_trait]
 impl VectorIndex for MemoryVectors {
-    async fn upsert(&self, embeddings: &[Embedding]) -> Result<()> {
+    async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>> {
         let mut tables = self.storage.write()?;
-        for (i, embedding) in embeddings.iter().enumerate() {
-            let model = &embedding.vector.model;
-            let earlier = embeddings[..i].iter().find(|earlier| earlier.vector.model == *model);
-            check(&embedding.vector, dimensions(&tables, model).or(earlier.map(|earlier| earlier.vector.components.len())))?;
-        }
-        for embedding in embeddings {
-            if !tables.has(embedding.kind, embedding.id) {
-                continue;
-            }
-            tables.embeddings.insert((embedding.vector.model.clone(), embedding.kind, embedding.id), embedding.clone());
-        }
-        Ok(())
+        check_all(&tables, embeddings)?;
+        Ok(embeddings.iter().map(|embedding| store(&mut tables, scope, embedding)).collect())
     }
 
-    async fn remove(&self, kind: Kind, id: Id) -> Result<()> {
-        self.storage.write()?.embeddings.retain(|_, embedding| (embedding.kind, embedding.id) != (kind, id));
-        Ok(())
+    async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
+        let mut tables = self.storage.write()?;
+        let before = tables.embeddings.len();
+        if sees(&tables, scope, kind, id) {
+            tables.embeddings.retain(|_, embedding| (embedding.kind, embedding.id) != (kind, id));
+        }
+        Ok(tables.embeddings.len() < before)
     }
 
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
         let tables = self.storage.read()?;
-        check(vector, dimensions(&tables, &vector.model))?;
+        vector.check(dimensions(&tables, &vector.model))?;
+        let square = dot(&vector.components, &vector.components);
+        let distance = |to: &[f32]| cosine_distance(dot(&vector.components, to), square, dot(to, to));
         let access = Access::of(scope, &tables);
         let open = |embedding: &Embedding| {
             tables.get(embedding.kind, embedding.id).is_some_and(|record| {
@@ -60,21 +57,17 @@ impl VectorIndex for MemoryVectors {
 
         let candidates = of_model(&tables, &vector.model).filter(|embedding| open(embedding));
         let mut found: Vec<_> = candidates
-            .map(|embedding| Neighbour {
-                kind: embedding.kind,
-                id: embedding.id,
-                distance: cosine_distance(&vector.components, &embedding.vector.components),
-            })
+            .map(|embedding| Neighbour { kind: embedding.kind, id: embedding.id, distance: distance(&embedding.vector.components) })
             .collect();
         found.sort_by(|a, b| a.distance.total_cmp(&b.distance).then((a.id, a.kind).cmp(&(b.id, b.kind))));
         found.truncate(k);
         Ok(found)
     }
 
-    async fn pending(&self, model: &str, limit: usize) -> Result<Vec<(Kind, Id)>> {
+    async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {
         let tables = self.storage.read()?;
         let embedded: BTreeMap<_, _> = of_model(&tables, model).map(|e| ((e.kind, e.id), e.revision)).collect();
-        let searched = tables.behind(None).filter(|record| record.kind().is_searched());
+        let searched = tables.behind(after).filter(|record| record.kind().is_searched());
         let pending = searched.filter(|record| embedded.get(&(record.kind(), record.id())).is_none_or(|at| *at != record.revision()));
         Ok(pending.map(|record| (record.kind(), record.id())).take(limit).collect())
     }
@@ -85,8 +78,16 @@ impl VectorIndex for MemoryVectors {
         Ok(tables.embeddings.range((start, Bound::Unbounded)).map(|(_, embedding)| embedding.clone()).take(limit).collect())
     }
 
-    async fn load(&self, embeddings: &[Embedding]) -> Result<()> {
-        self.upsert(embeddings).await
+    async fn load(&self, embeddings: &[Embedding], state: Option<&StateWrite>) -> Result<()> {
+        let mut tables = self.storage.write()?;
+        check_all(&tables, embeddings)?;
+        if let Some(write) = state {
+            tables.put_state(write)?;
+        }
+        for embedding in embeddings {
+            store(&mut tables, Scope::System, embedding);
+        }
+        Ok(())
     }
 
     async fn describe(&self) -> Result<Vec<VectorModel>> {
@@ -117,24 +118,26 @@ fn dimensions(tables: &Tables, model: &str) -> Option<usize> {
     of_model(tables, model).next().map(|embedding| embedding.vector.components.len())
 }
 
-fn check(vector: &Vector, dimensions: Option<usize>) -> Result<()> {
-    let given = vector.components.len();
-    let expected = dimensions.unwrap_or(given);
-    if given != expected || given == 0 {
-        return Err(Error::invalid("the vector has not the dimensions of its model")
-            .with("model", &vector.model)
-            .with("dimensions", given)
-            .with("expected", expected.max(1)));
+/// Refuses what cannot be stored, before anything is: the first vector of a new model says how many dimensions it has.
+fn check_all(tables: &Tables, embeddings: &[Embedding]) -> Result<()> {
+    let mut first = BTreeMap::new();
+    for Embedding { kind, vector, .. } in embeddings {
+        kind.check_searched()?;
+        let given = vector.components.len();
+        let expected = *first.entry(&vector.model).or_insert_with(|| dimensions(tables, &vector.model).unwrap_or(given));
+        vector.check(Some(expected))?;
     }
-    match vector.components.iter().position(|component| !component.is_finite()) {
-        Some(at) => Err(Error::invalid("the vector has a component that is not finite").with("model", &vector.model).with("component", at)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-/// 0 for the same direction, 2 for the opposite one; 1 where a vector has no direction.
-fn cosine_distance(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
-    let lengths = (dot(a, a) * dot(b, b)).sqrt();
-    if lengths == 0.0 { 1.0 } else { (1.0 - dot(a, b) / lengths) as f32 }
+fn store(tables: &mut Tables, scope: Scope, embedding: &Embedding) -> bool {
+    let sees = sees(tables, scope, embedding.kind, embedding.id);
+    if sees {
+        tables.embeddings.insert((embedding.vector.model.clone(), embedding.kind, embedding.id), embedding.clone());
+    }
+    sees
+}
+
+fn sees(tables: &Tables, scope: Scope, kind: Kind, id: Id) -> bool {
+    tables.get(kind, id).is_some_and(|record| Access::of(scope, tables).sees(tables, record))
 }

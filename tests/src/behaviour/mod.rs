@@ -20,6 +20,7 @@
 mod check;
 mod clock;
 mod env;
+mod index;
 mod records;
 mod suite;
 
@@ -34,6 +35,7 @@ pub mod lists;
 pub mod lists_bounds;
 pub mod load;
 pub mod memberships;
+pub mod nearest;
 pub mod owners;
 pub mod revisions;
 pub mod search;
@@ -193,6 +195,18 @@ macro_rules! behaviour_cases {
                 ending_a_membership_takes_back_its_assignments
                 removing_a_user_takes_back_their_assignments
             }
+            nearest {
+                the_nearest_come_first
+                only_what_may_be_seen_is_near
+                neighbours_in_a_team_are_its_members
+                messages_are_near_to_who_sees_their_session
+                k_neighbours_are_found_under_any_scope
+                kinds_and_a_space_narrow_the_search
+                vectors_of_different_models_are_never_compared
+                vectors_of_any_length_are_compared
+                an_embedding_replaces_the_one_before
+                what_is_removed_is_no_longer_near
+            }
             owners {
                 the_owner_or_a_team_owner_gives_team_content_to_a_member
                 a_member_does_not_take_anothers_content
@@ -288,18 +302,17 @@ macro_rules! behaviour_cases {
                 to_note_the_use_of_a_token_that_is_gone_is_no_error
             }
             vectors {
-                the_nearest_come_first
-                only_what_may_be_seen_is_near
-                neighbours_in_a_team_are_its_members
-                kinds_and_a_space_narrow_the_search
+                embeddings_are_given_and_removed_by_who_sees_the_record
                 a_vector_of_other_dimensions_is_refused
+                a_vector_out_of_bounds_is_refused
                 a_component_that_is_not_finite_is_refused
-                vectors_of_different_models_are_never_compared
-                an_embedding_replaces_the_one_before
-                what_is_removed_is_no_longer_near
+                a_model_without_embeddings_takes_any_dimensions
                 what_is_missing_or_of_another_revision_is_pending
+                what_is_pending_is_read_page_by_page
+                of_concurrent_embeddings_none_is_lost
                 an_embedding_ends_with_its_record
                 embeddings_are_exported_in_order_and_loaded
+                a_state_goes_with_loaded_embeddings
                 an_index_describes_its_models
             }
             visibility {

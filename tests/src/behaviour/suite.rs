@@ -33,7 +33,7 @@ pub enum Capability {
 impl Capability {
     /// What the cases of an area ask for.
     fn of_area(area: &str) -> Option<Self> {
-        (area == "vectors").then_some(Self::Vectors)
+        ["vectors", "nearest"].contains(&area).then_some(Self::Vectors)
     }
 }
 

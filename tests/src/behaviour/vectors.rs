@@ -1,114 +1,35 @@
-//! The vector index: neighbours that may be seen, nearest first. Skipped on a backend that does not claim one.
+//! Embeddings: how they are given, kept with their records, and read. Skipped on a backend that does not claim an index of vectors.
 
 use std::sync::Arc;
 
-use mosaic_core::{Embedding, ErrorKind, Id, Kind, MembershipRole, Nearby, Record, Scope, User, Vector, VectorIndex, VectorModel};
+use mosaic_core::vectors::MAX_DIMENSIONS;
+use mosaic_core::{Embedding, ErrorKind, Id, Kind, Nearby, Record, Scope, StateWrite, VectorModel};
 
 use super::Env;
 use super::check::refused;
+use super::index::{Index, circle, ids};
 use super::records::{as_admin, as_user, renamed};
 
-/// An index, and a model of the case's own.
-struct Index {
-    vectors: Arc<dyn VectorIndex>,
-    model: String,
-}
-
-impl Index {
-    fn of(env: &Env) -> Self {
-        let Some(vectors) = &env.vectors else { panic!("the backend claims vectors and has none") };
-        Self { vectors: Arc::clone(vectors), model: env.name() }
-    }
-
-    fn vector(&self, components: &[f32]) -> Vector {
-        Vector { model: self.model.clone(), components: components.to_vec() }
-    }
-
-    fn embedding(&self, record: &Record, components: &[f32]) -> Embedding {
-        Embedding { kind: record.kind(), id: record.id(), revision: record.revision(), vector: self.vector(components) }
-    }
-
-    async fn upsert(&self, record: &Record, components: &[f32]) {
-        self.vectors.upsert(&[self.embedding(record, components)]).await.unwrap();
-    }
-
-    /// The ids of the nearest, after a check that they come in order.
-    async fn nearest(&self, scope: Scope, components: &[f32], k: usize, filter: &Nearby) -> Vec<Id> {
-        let found = self.vectors.nearest(scope, &self.vector(components), k, filter).await.unwrap();
-        assert!(found.len() <= k);
-        assert!(found.is_sorted_by(|a, b| (a.distance, a.id) < (b.distance, b.id)), "nearest first, ties by id: {found:?}");
-        found.iter().map(|neighbour| neighbour.id).collect()
-    }
-}
-
-/// Notes around a circle of directions, the first one pointing to (1, 0).
-async fn circle(env: &Env, index: &Index, user: &User, count: u8) -> Vec<Record> {
-    let mut notes = Vec::new();
-    for i in 0..count {
-        let note = Record::Note(env.stored(env.new_note(user)).await);
-        let angle = f32::from(i) * 0.1;
-        index.upsert(&note, &[3.0 * angle.cos(), 3.0 * angle.sin()]).await;
-        notes.push(note);
-    }
-    notes
-}
-
-fn ids(records: &[Record]) -> Vec<Id> {
-    records.iter().map(Record::id).collect()
-}
-
-pub async fn the_nearest_come_first(env: &Env) {
-    let index = Index::of(env);
-    let user = env.user().await;
-    let notes = circle(env, &index, &user, 20).await;
-    for k in [0, 1, 5, 20, 100] {
-        let found = index.nearest(as_user(&user), &[1.0, 0.0], k, &Nearby::default()).await;
-        assert_eq!(found, ids(&notes[..k.min(20)]));
-    }
-    let opposite = index.vectors.nearest(as_user(&user), &index.vector(&[-1.0, 0.0]), 20, &Nearby::default()).await.unwrap();
-    assert!((opposite[19].distance - 2.0).abs() < 1e-5, "{opposite:?}");
-}
-
-pub async fn only_what_may_be_seen_is_near(env: &Env) {
-    let index = Index::of(env);
-    let (user, other, admin) = (env.user().await, env.user().await, env.admin().await);
-    // The nearest ones are another's; k of one's own are found all the same.
-    let theirs = circle(env, &index, &other, 30).await;
-    let mine = circle(env, &index, &user, 10).await;
-    assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0], 10, &Nearby::default()).await, ids(&mine));
-    assert_eq!(index.nearest(as_user(&other), &[1.0, 0.0], 30, &Nearby::default()).await, ids(&theirs));
-    assert!(index.nearest(as_admin(&admin), &[1.0, 0.0], 30, &Nearby::default()).await.is_empty());
-    assert_eq!(index.nearest(Scope::System, &[1.0, 0.0], 100, &Nearby::default()).await.len(), 40);
-}
-
-pub async fn neighbours_in_a_team_are_its_members(env: &Env) {
+pub async fn embeddings_are_given_and_removed_by_who_sees_the_record(env: &Env) {
     let index = Index::of(env);
     let crew = env.crew().await;
     let note = Record::Note(env.stored(env.new_team_note(&crew.member, &crew.team)).await);
-    index.upsert(&note, &[1.0, 1.0]).await;
-    for (user, sees) in [(&crew.member, true), (&crew.colleague, true), (&crew.removed, false), (&crew.outsider, false)] {
-        let found = index.nearest(as_user(user), &[1.0, 0.0], 10, &Nearby::default()).await;
-        assert_eq!(found == ids(std::slice::from_ref(&note)), sees);
+    for (scope, sees) in [
+        (as_user(&crew.outsider), false),
+        (as_user(&crew.removed), false),
+        (as_admin(&crew.admin), false),
+        (as_user(&crew.colleague), true),
+        (Scope::System, true),
+    ] {
+        assert_eq!(index.upsert_as(scope, &note, &[1.0, 0.0]).await, sees, "{scope:?}");
+        index.upsert(&note, &[1.0, 0.0]).await;
+        assert_eq!(index.vectors.remove(scope, Kind::Note, note.id()).await.unwrap(), sees, "{scope:?}");
+        assert_eq!(index.nearest(Scope::System, &[1.0, 0.0], 1, &Nearby::default()).await.is_empty(), sees, "{scope:?}");
     }
-}
-
-pub async fn kinds_and_a_space_narrow_the_search(env: &Env) {
-    let index = Index::of(env);
-    let (user, team) = (env.user().await, env.team().await);
-    env.join(&team, &user, MembershipRole::Member).await;
-    let mut all = env.content(&user, None).await;
-    all.extend(env.content(&user, Some(&team)).await);
-    for (i, record) in (0_u8..).zip(&all) {
-        index.upsert(record, &[1.0, f32::from(i)]).await;
-    }
-    let near =
-        async |kinds: &[Kind], space_id| index.nearest(as_user(&user), &[1.0, 0.0], 10, &Nearby { kinds: kinds.to_vec(), space_id }).await;
-    assert_eq!(near(&[], None).await, ids(&all));
-    assert_eq!(near(&[Kind::Task], None).await, [all[0].id(), all[2].id()]);
-    assert_eq!(near(&[Kind::Task, Kind::Note], None).await, ids(&all));
-    assert_eq!(near(&[], Some(team.id)).await, ids(&all[2..]));
-    assert_eq!(near(&[Kind::Note], Some(user.id)).await, [all[1].id()]);
-    assert!(near(&[], Some(env.id())).await.is_empty());
+    // One that is left out does not keep out the others.
+    let own = Record::Note(env.stored(env.new_note(&crew.outsider)).await);
+    let both = [index.embedding(&note, &[1.0, 0.0]), index.embedding(&own, &[1.0, 0.0])];
+    assert_eq!(index.vectors.upsert(as_user(&crew.outsider), &both).await.unwrap(), [false, true]);
 }
 
 pub async fn a_vector_of_other_dimensions_is_refused(env: &Env) {
@@ -117,14 +38,30 @@ pub async fn a_vector_of_other_dimensions_is_refused(env: &Env) {
     let notes = circle(env, &index, &user, 2).await;
     let fresh = Record::Note(env.stored(env.new_note(&user)).await);
     for bad in [&[1.0, 2.0, 3.0][..], &[1.0], &[]] {
-        refused(index.vectors.upsert(&[index.embedding(&fresh, bad)]).await, ErrorKind::Invalid);
+        refused(index.vectors.upsert(Scope::System, &[index.embedding(&fresh, bad)]).await, ErrorKind::Invalid);
         let search = index.vectors.nearest(as_user(&user), &index.vector(bad), 1, &Nearby::default()).await;
         refused(search, ErrorKind::Invalid);
     }
     // One bad vector keeps the others out.
     let mixed = [index.embedding(&fresh, &[1.0, 0.0]), index.embedding(&notes[0], &[1.0])];
-    refused(index.vectors.upsert(&mixed).await, ErrorKind::Invalid);
+    refused(index.vectors.upsert(Scope::System, &mixed).await, ErrorKind::Invalid);
     assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0], 9, &Nearby::default()).await, ids(&notes));
+}
+
+pub async fn a_vector_out_of_bounds_is_refused(env: &Env) {
+    let index = Index::of(env);
+    let user = env.user().await;
+    let note = Record::Note(env.stored(env.new_note(&user)).await);
+    let most = vec![0.5; MAX_DIMENSIONS];
+    refused(index.vectors.upsert(Scope::System, &[index.embedding(&note, &[&most[..], &[0.5]].concat())]).await, ErrorKind::Invalid);
+    index.upsert(&note, &most).await;
+    assert_eq!(index.nearest(as_user(&user), &most, 1, &Nearby::default()).await, [note.id()]);
+    for name in ["".to_owned(), "two\nlines".into(), "x".repeat(201)] {
+        let unnamed = Index { vectors: Arc::clone(&index.vectors), model: name };
+        refused(unnamed.vectors.upsert(Scope::System, &[unnamed.embedding(&note, &[1.0])]).await, ErrorKind::Invalid);
+    }
+    // What is not searched has no embedding.
+    refused(index.vectors.upsert(Scope::System, &[index.embedding(&Record::User(user), &most)]).await, ErrorKind::Invalid);
 }
 
 pub async fn a_component_that_is_not_finite_is_refused(env: &Env) {
@@ -132,46 +69,24 @@ pub async fn a_component_that_is_not_finite_is_refused(env: &Env) {
     let user = env.user().await;
     let note = Record::Note(env.stored(env.new_note(&user)).await);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        refused(index.vectors.upsert(&[index.embedding(&note, &[1.0, bad])]).await, ErrorKind::Invalid);
-        refused(index.vectors.load(&[index.embedding(&note, &[1.0, bad])]).await, ErrorKind::Invalid);
+        refused(index.vectors.upsert(Scope::System, &[index.embedding(&note, &[1.0, bad])]).await, ErrorKind::Invalid);
+        refused(index.vectors.load(&[index.embedding(&note, &[1.0, bad])], None).await, ErrorKind::Invalid);
     }
 }
 
-pub async fn vectors_of_different_models_are_never_compared(env: &Env) {
+pub async fn a_model_without_embeddings_takes_any_dimensions(env: &Env) {
     let index = Index::of(env);
     let user = env.user().await;
-    let notes = circle(env, &index, &user, 3).await;
-    let other = Index { vectors: Arc::clone(&index.vectors), model: env.name() };
-    other.upsert(&notes[2], &[1.0, 0.0, 0.0]).await;
-    assert_eq!(other.nearest(as_user(&user), &[1.0, 0.0, 0.0], 9, &Nearby::default()).await, [notes[2].id()]);
-    assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0], 9, &Nearby::default()).await, ids(&notes));
-    let unused = Index { vectors: Arc::clone(&index.vectors), model: env.name() };
-    assert!(unused.nearest(as_user(&user), &[1.0], 9, &Nearby::default()).await.is_empty());
-}
-
-pub async fn an_embedding_replaces_the_one_before(env: &Env) {
-    let index = Index::of(env);
-    let user = env.user().await;
-    let notes = circle(env, &index, &user, 3).await;
-    index.upsert(&notes[0], &[-1.0, 0.0]).await;
-    assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0], 9, &Nearby::default()).await, [notes[1].id(), notes[2].id(), notes[0].id()]);
-}
-
-pub async fn what_is_removed_is_no_longer_near(env: &Env) {
-    let index = Index::of(env);
-    let user = env.user().await;
-    let notes = circle(env, &index, &user, 3).await;
-    index.vectors.remove(Kind::Note, notes[0].id()).await.unwrap();
-    index.vectors.remove(Kind::Note, env.id()).await.unwrap();
+    let notes = circle(env, &index, &user, 2).await;
+    assert!(index.vectors.remove(as_user(&user), Kind::Note, notes[0].id()).await.unwrap());
     env.delete(as_user(&user), Kind::Note, notes[1].id()).await.unwrap();
-    for scope in [as_user(&user), Scope::System] {
-        assert_eq!(index.nearest(scope, &[1.0, 0.0], 9, &Nearby::default()).await, [notes[2].id()]);
-    }
+    index.upsert(&notes[0], &[1.0, 0.0, 0.0]).await;
+    assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0, 0.0], 9, &Nearby::default()).await, [notes[0].id()]);
 }
 
 /// All that is pending for a model, whatever other cases left.
 async fn pending(index: &Index) -> Vec<(Kind, Id)> {
-    index.vectors.pending(&index.model, 1_000_000).await.unwrap()
+    index.vectors.pending(&index.model, None, 1_000_000).await.unwrap()
 }
 
 pub async fn what_is_missing_or_of_another_revision_is_pending(env: &Env) {
@@ -191,9 +106,45 @@ pub async fn what_is_missing_or_of_another_revision_is_pending(env: &Env) {
     assert_eq!(is_pending().await, [false, true]);
     index.upsert(&all[1], &[1.0, 0.0]).await;
     env.delete(as_user(&user), all[0].kind(), all[0].id()).await.unwrap();
-    index.vectors.remove(all[0].kind(), all[0].id()).await.unwrap();
+    index.vectors.remove(Scope::System, all[0].kind(), all[0].id()).await.unwrap();
     assert_eq!(is_pending().await, [false, false]);
-    assert!(index.vectors.pending(&index.model, 1).await.unwrap().len() <= 1);
+}
+
+pub async fn what_is_pending_is_read_page_by_page(env: &Env) {
+    let index = Index::of(env);
+    let user = env.user().await;
+    let mut notes = env.content(&user, None).await;
+    notes.extend(env.content(&user, None).await);
+    let mut places = Vec::new();
+    let mut after = None;
+    loop {
+        let page = index.vectors.pending(&index.model, after, 7).await.unwrap();
+        assert!(page.len() <= 7);
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        places.extend(page);
+    }
+    assert!(places.is_sorted(), "by kind and id, none twice");
+    assert!(notes.iter().all(|note| places.contains(&(note.kind(), note.id()))));
+}
+
+pub async fn of_concurrent_embeddings_none_is_lost(env: &Env) {
+    let index = Index::of(env);
+    let user = env.user().await;
+    let notes = circle(env, &index, &user, 2).await;
+    let mut rounds = Vec::new();
+    for i in 0..16_u8 {
+        let note = Record::Note(env.stored(env.new_note(&user)).await);
+        let (index, scope) = (index.clone(), as_user(&user));
+        rounds.push(tokio::spawn(async move {
+            index.upsert(&note, &[f32::from(i) + 1.0, 1.0]).await;
+            index.nearest(scope, &[1.0, 0.0], 100, &Nearby::default()).await.contains(&note.id())
+        }));
+    }
+    for round in rounds {
+        assert!(round.await.unwrap(), "one finds what one has just given");
+    }
+    assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0], 100, &Nearby::default()).await.len(), notes.len() + 16);
 }
 
 /// A record made anew begins at revision 1, as the one before did: an embedding of the other text must not pass for its own.
@@ -253,9 +204,26 @@ pub async fn embeddings_are_exported_in_order_and_loaded(env: &Env) {
     assert_eq!(exported.iter().map(|e| e.id).collect::<Vec<_>>(), expected);
     assert_eq!(read(2).await, exported);
 
-    index.vectors.remove(Kind::Note, notes[0].id()).await.unwrap();
-    index.vectors.load(&exported).await.unwrap();
+    index.vectors.remove(Scope::System, Kind::Note, notes[0].id()).await.unwrap();
+    index.vectors.load(&exported, None).await.unwrap();
     assert_eq!(read(3).await, exported);
+}
+
+pub async fn a_state_goes_with_loaded_embeddings(env: &Env) {
+    let index = Index::of(env);
+    let user = env.user().await;
+    let note = Record::Note(env.stored(env.new_note(&user)).await);
+    let embeddings = [index.embedding(&note, &[1.0, 0.0])];
+    let name = env.name();
+    let write = |expect| StateWrite { name: name.clone(), value: Some(serde_json::json!({ "loaded": expect })), expect };
+    refused(index.vectors.load(&embeddings, Some(&write(1))).await, ErrorKind::Stale);
+    assert!(index.nearest(as_user(&user), &[1.0, 0.0], 1, &Nearby::default()).await.is_empty());
+    index.vectors.load(&embeddings, Some(&write(0))).await.unwrap();
+    assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0], 1, &Nearby::default()).await, [note.id()]);
+    assert_eq!(env.storage.state(&name).await.unwrap().unwrap().version, 1);
+    let bad = [index.embedding(&note, &[1.0])];
+    refused(index.vectors.load(&bad, Some(&write(1))).await, ErrorKind::Invalid);
+    assert_eq!(env.storage.state(&name).await.unwrap().unwrap().version, 1);
 }
 
 pub async fn an_index_describes_its_models(env: &Env) {

@@ -1,7 +1,7 @@
 //! The operations: what each path takes and answers.
 
 use mosaic_core::search::{SEARCH_BYTES, SEARCH_HITS, SEARCH_WORDS};
-use mosaic_core::{FieldType, Kind, PAGE_ITEMS, Query, Search};
+use mosaic_core::{FieldType, Kind, PAGE_ITEMS, Query};
 use serde_json::{Map, Value, json};
 
 use super::SCHEMAS;
@@ -107,13 +107,13 @@ pub(super) fn others() -> Map<String, Value> {
     let open = |id: &str, summary: &str, responses: Value| json!({ "get": { "operationId": id, "tags": ["gateway"], "summary": summary, "security": [], "responses": with(responses, OPEN.iter()) } });
     let query =
         |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
-    let kinds: Vec<_> = Search::all_kinds().map(Kind::singular).collect();
+    let kinds: Vec<_> = Kind::searched().map(Kind::singular).collect();
     let paths = json!({
         "/api/v1/search": { "get": {
             "operationId": "search", "tags": ["search"],
             "summary": "Find records by their words",
             "description": format!("Finds the {} that hold every word, in any form of it and whatever its case, and puts those first that say most of them. \
-                Punctuation is passed over. Up to {SEARCH_WORDS} words.", Search::all_kinds().map(Kind::plural).collect::<Vec<_>>().join(", ")),
+                Punctuation is passed over. Up to {SEARCH_WORDS} words.", Kind::searched().map(Kind::plural).collect::<Vec<_>>().join(", ")),
             "parameters": [
                 { "name": "q", "in": "query", "required": true, "description": "The words.", "schema": { "type": "string", "maxLength": SEARCH_BYTES } },
                 { "name": "kind", "in": "query", "description": "Only of these kinds: names, with commas between.", "style": "form", "explode": false,
