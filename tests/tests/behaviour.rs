@@ -12,7 +12,7 @@ use mosaic_tests::behaviour::{Opened, TestClock};
 use mosaic_tests::behaviour_suite;
 
 behaviour_suite!(memory, Vectors);
-behaviour_suite!(pglite);
+behaviour_suite!(pglite, Vectors);
 
 async fn memory() -> Result<Opened> {
     let clock = Arc::new(TestClock::default());

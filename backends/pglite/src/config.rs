@@ -16,13 +16,21 @@ pub(crate) struct Config {
     /// How long a request's statement may take, in seconds. Past it, the engine is replaced and the request fails.
     #[schemars(range(min = 1, max = 120))]
     pub(crate) statement_timeout_seconds: u64,
+    /// How much memory the components of vectors may take, in MiB. They are compared in the gateway's own memory, four bytes each.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub(crate) vector_memory_mib: u64,
     /// The Mosaic executable to start the engine from. This one, unless it is given.
     pub(crate) engine_executable: Option<PathBuf>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { data_dir: default_data_dir(), statement_timeout_seconds: default_statement_timeout_seconds(), engine_executable: None }
+        Self {
+            data_dir: default_data_dir(),
+            statement_timeout_seconds: default_statement_timeout_seconds(),
+            vector_memory_mib: default_vector_memory_mib(),
+            engine_executable: None,
+        }
     }
 }
 
@@ -32,6 +40,10 @@ fn default_data_dir() -> PathBuf {
 
 fn default_statement_timeout_seconds() -> u64 {
     10
+}
+
+fn default_vector_memory_mib() -> u64 {
+    1_024
 }
 
 impl Config {
@@ -50,6 +62,9 @@ impl Config {
         if !(1..=120).contains(&config.statement_timeout_seconds) {
             return Err(unusable("local.statement_timeout_seconds", "not between 1 and 120".to_owned()));
         }
+        if !(1..=65_536).contains(&config.vector_memory_mib) {
+            return Err(unusable("local.vector_memory_mib", "not between 1 and 65536".to_owned()));
+        }
         config.data_dir = absolute("local.data_dir", &options.base_dir, &config.data_dir)?;
         if let Some(executable) = &mut config.engine_executable {
             *executable = absolute("local.engine_executable", &options.base_dir, executable)?;
@@ -59,6 +74,11 @@ impl Config {
 
     pub(crate) fn statement_timeout(&self) -> Duration {
         Duration::from_secs(self.statement_timeout_seconds)
+    }
+
+    /// In bytes.
+    pub(crate) fn vector_memory(&self) -> u64 {
+        self.vector_memory_mib << 20
     }
 }
 
@@ -97,6 +117,7 @@ mod tests {
         let config = read(json!({})).unwrap();
         assert_eq!(config.data_dir, Path::new("/srv/team/mosaic-data"));
         assert_eq!(config.statement_timeout(), Duration::from_secs(10));
+        assert_eq!(config.vector_memory(), 1 << 30);
         assert_eq!(config.engine_executable, None);
     }
 
@@ -117,6 +138,8 @@ mod tests {
         assert!(refusal(json!({ "data_dir": "" })).starts_with("local.data_dir cannot be used"));
         assert!(refusal(json!({ "statement_timeout_seconds": 0 })).starts_with("local.statement_timeout_seconds"));
         assert!(refusal(json!({ "statement_timeout_seconds": 121 })).starts_with("local.statement_timeout_seconds"));
+        assert!(refusal(json!({ "vector_memory_mib": 0 })).starts_with("local.vector_memory_mib"));
+        assert!(refusal(json!({ "vector_memory_mib": 65_537 })).starts_with("local.vector_memory_mib"));
         assert!(refusal(json!("x")).starts_with("local cannot be used"));
     }
 
@@ -124,7 +147,7 @@ mod tests {
     fn the_schema_knows_the_same_keys() {
         let schema = schemars::schema_for!(Config).to_value();
         let keys: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["data_dir", "statement_timeout_seconds", "engine_executable"]);
+        assert_eq!(keys, ["data_dir", "statement_timeout_seconds", "vector_memory_mib", "engine_executable"]);
         assert_eq!(schema["additionalProperties"], json!(false));
         assert_eq!(schema["properties"]["statement_timeout_seconds"]["default"], json!(10));
     }

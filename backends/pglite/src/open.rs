@@ -54,6 +54,7 @@ impl Engine {
 
 /// Opens tier local.
 pub(crate) async fn open(options: Options) -> Result<Backend> {
+    let memory = Config::read(&options)?.vector_memory();
     let engine = Engine::open(&options).await?;
     let opened = SqlStorage::open(Arc::clone(&engine.connections)).await;
     if opened.is_err() {
@@ -61,7 +62,12 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
         let _ = engine.connections.close().await;
     }
     let storage = opened?;
-    Ok(Backend { storage: Arc::new(storage), cache: Arc::new(MemoryCache::new(options.clock)), vectors: None, services: engine.services })
+    Ok(Backend {
+        vectors: Some(Arc::new(storage.vectors(memory))),
+        storage: Arc::new(storage),
+        cache: Arc::new(MemoryCache::new(options.clock)),
+        services: engine.services,
+    })
 }
 
 fn service(name: &'static str, task: tokio::task::JoinHandle<Result<()>>) -> Service {

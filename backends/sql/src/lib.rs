@@ -1,4 +1,5 @@
-//! Mosaic's SQL, written once: an implementation of [`Storage`](mosaic_core::Storage) for whatever speaks Postgres, from
+//! Mosaic's SQL, written once: an implementation of [`Storage`](mosaic_core::Storage) and an exact one of
+//! [`VectorIndex`](mosaic_core::VectorIndex) for whatever speaks Postgres, from
 //! version 15 on, without extensions. It works alike on the embedded engine's one connection and on a server's many.
 //! What must not come in: how connections are made, and registration: this crate offers no tier.
 //!
@@ -6,6 +7,7 @@
 //! - `migrations/`: the schema.
 //! - `kinds/`: each kind's table: its columns, who sees what, and what must hold of a record, as conditions in SQL.
 //! - `table`: what a kind says of its table; `read`, `search`, `write`, `change` and `load`: what is done with any table.
+//! - `vectors`: embeddings, stored beside their records and compared in this process.
 //! - [`connection`]: the seam through which connections come in.
 //!
 //! # Adding a kind
@@ -25,7 +27,10 @@ mod state;
 mod statement;
 mod storage;
 mod table;
+mod vectors;
 mod words;
+mod work;
 mod write;
 
 pub use storage::SqlStorage;
+pub use vectors::SqlVectors;

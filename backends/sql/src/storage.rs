@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use mosaic_core::{
-    Applied, Batch, ErrorKind, Hit, Id, Kind, Loaded, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Timestamp,
-    Token, TokenHash, Tokens, User, async_trait, with_kind,
+    Applied, Batch, Hit, Id, Kind, Loaded, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Timestamp, Token,
+    TokenHash, Tokens, User, async_trait, with_kind,
 };
-use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 
-use crate::connection::{Connections, Lease, Work};
+use crate::connection::{Connections, Work};
+use crate::vectors::SqlVectors;
+use crate::work::{finish, reading, transacting, writing};
 use crate::{change, error, kinds, load, read, schema, search, state, write};
 
 /// So many rows get their words at once: with large bodies, that many take seconds.
@@ -33,6 +35,11 @@ impl SqlStorage {
         Ok(storage)
     }
 
+    /// An exact index of vectors over these records, which compares up to so many bytes of them in this process.
+    pub fn vectors(&self, memory: u64) -> SqlVectors {
+        SqlVectors::new(Arc::clone(&self.connections), memory)
+    }
+
     /// Gives what was stored before it was searched its words.
     async fn fill_words(&self) -> Result<()> {
         for kind in Kind::ALL {
@@ -45,82 +52,6 @@ impl SqlStorage {
             }
         }
         Ok(())
-    }
-}
-
-/// Gives the connection back, if nothing is open on it. Otherwise it is dropped, and its owner cleans up; who may also
-/// know better than the statement why it failed.
-fn finish<T>(lease: Box<dyn Lease>, clean: bool, outcome: Result<T>) -> Result<T> {
-    let outcome = outcome.map_err(|error| match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Corrupt => match lease.broken() {
-            Some(reason) => reason.retry(error.retry_class()).source(error),
-            None => error,
-        },
-        _ => error,
-    });
-    if clean {
-        lease.settled();
-    }
-    outcome
-}
-
-/// Reads on a connection of its own, and once more on another when that was lost: nobody needs to hear of it.
-macro_rules! reading {
-    ($self:ident, $work:expr, $connection:ident => $read:expr) => {{
-        let mut lease = $self.connections.lease($work).await?;
-        let $connection = lease.connection();
-        let outcome = $read.await;
-        match finish(lease, outcome.is_ok(), outcome) {
-            Err(error) if error::is_lost(&error) => {
-                tracing::debug!(%error, "reading once more");
-                let mut lease = $self.connections.lease($work).await?;
-                let $connection = lease.connection();
-                let outcome = $read.await;
-                finish(lease, outcome.is_ok(), outcome)
-            }
-            outcome => outcome,
-        }
-    }};
-}
-
-/// Writes in one transaction on a connection of its own; and once more in another when the work of others got in the way, since
-/// nothing was done then.
-macro_rules! writing {
-    ($self:ident, $work:expr, $connection:ident => $write:expr) => {
-        match transacting!($self, $work, $connection => $write) {
-            Err(error) if error::is_passing(&error) => {
-                tracing::debug!(%error, "writing once more");
-                transacting!($self, $work, $connection => $write)
-            }
-            outcome => outcome,
-        }
-    };
-}
-
-/// Writes in one transaction on a connection of its own.
-macro_rules! transacting {
-    ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
-        let mut lease = $self.connections.lease($work).await?;
-        let (clean, outcome) = match lease.connection().begin().await.map_err(error::from_sqlx) {
-            Ok(mut transaction) => {
-                let $connection = &mut *transaction;
-                let outcome = $write.await;
-                end(transaction, outcome).await
-            }
-            Err(error) => (false, Err(error)),
-        };
-        finish(lease, clean, outcome)
-    }};
-}
-
-/// Ends a transaction: what succeeded is committed, what did not is undone. Answers whether the connection is clean then.
-async fn end<T>(transaction: Transaction<'_, Postgres>, outcome: Result<T>) -> (bool, Result<T>) {
-    match outcome {
-        Ok(value) => match transaction.commit().await {
-            Ok(()) => (true, Ok(value)),
-            Err(error) => (false, Err(error::in_doubt(error::from_sqlx(error)))),
-        },
-        Err(error) => (transaction.rollback().await.is_ok(), Err(error)),
     }
 }
 

@@ -64,6 +64,8 @@ pub(crate) trait Table: Entity + Into<Record> {
     const NUMBERED: Option<Numbered<Self>> = None;
     /// For what is searched: how its words and its visibility stand there.
     const SEARCHED_BY: Option<SearchedBy> = None;
+    /// For what is searched: the table of its embeddings.
+    const EMBEDDINGS: Option<&'static str> = None;
     /// Whose content keeps a row of this table from being removed.
     const HOLDS: Option<Holder> = None;
     /// For content: counts what the user `$1` owns, or what lives in the team `$1`.

@@ -34,6 +34,7 @@ impl Table for Message {
     const SPACES: &'static str = "SELECT whole.id AS space_id FROM sessions AS whole JOIN (\
         SELECT $1::uuid AS space_id UNION ALL SELECT team_id FROM memberships WHERE user_id = $1) AS mine ON whole.space_id = mine.space_id";
     const SEES: &'static str = sees_session!("kept.session_id", is_member_of);
+    const SEES_TO_WRITE: &'static str = sees_session!("kept.session_id", writes_as_member_of);
 
     const MAY_CREATE: &'static [Rule<Self>] = &[
         // A session that a user does not see is refused like one that does not exist.
@@ -74,6 +75,7 @@ impl Table for Message {
         whole: |message| message.session_id,
         place: |message, seq| message.seq = seq,
     });
+    const EMBEDDINGS: Option<&'static str> = Some("message_embeddings");
     const SEARCHED_BY: Option<SearchedBy> = Some(SearchedBy {
         title: "whole.title",
         session: "kept.session_id",

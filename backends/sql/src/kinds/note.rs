@@ -26,6 +26,7 @@ impl Table for Note {
     const RULES: &'static [Rule<Self>] = &[content::owner_exists(), content::team_exists()];
 
     const SEARCHED_BY: Option<SearchedBy> = Some(content::SEARCHED_BY);
+    const EMBEDDINGS: Option<&'static str> = Some("note_embeddings");
     const COUNT: Option<fn(Holder) -> &'static str> = Some(|holder| match holder {
         Holder::Owner => "SELECT count(*) FROM notes WHERE owner_id = $1",
         Holder::Team => "SELECT count(*) FROM notes WHERE team_id = $1",

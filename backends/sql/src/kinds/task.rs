@@ -29,6 +29,7 @@ impl Table for Task {
     const RULES: &'static [Rule<Self>] = &[content::owner_exists(), content::team_exists(), ASSIGNEE_READS];
 
     const SEARCHED_BY: Option<SearchedBy> = Some(content::SEARCHED_BY);
+    const EMBEDDINGS: Option<&'static str> = Some("task_embeddings");
     const COUNT: Option<fn(Holder) -> &'static str> = Some(|holder| match holder {
         Holder::Owner => "SELECT count(*) FROM tasks WHERE owner_id = $1",
         Holder::Team => "SELECT count(*) FROM tasks WHERE team_id = $1",

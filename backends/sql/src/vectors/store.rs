@@ -1,0 +1,221 @@
+//! Embeddings in their tables: a table a kind, so that they end with their records. What must not come in: comparing.
+
+use std::collections::{BTreeMap, HashSet};
+
+use mosaic_core::{Embedding, Error, ErrorKind, Id, Kind, PAGE_BYTES, Result, Scope, Vector, VectorModel, with_kind};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use super::bytes;
+use super::refresh::{has_embeddings, tables};
+use crate::error::from_sqlx;
+use crate::statement::Statement;
+use crate::table::Table;
+
+/// A statement takes so many bytes of vectors, about: 4 MiB.
+const RUN_BYTES: usize = 4 << 20;
+
+/// Refuses what cannot be stored, whatever is there.
+pub(super) fn check(embeddings: &[Embedding]) -> Result<()> {
+    embeddings.iter().try_for_each(|embedding| {
+        embedding.kind.check_searched()?;
+        embedding.vector.check(None)
+    })
+}
+
+/// Stores embeddings, in a transaction that the caller holds; answers which of them were.
+pub(super) async fn upsert(connection: &mut PgConnection, scope: Scope, embeddings: &[Embedding], memory: u64) -> Result<Vec<bool>> {
+    // By the name of the model, in one order for everybody, since its row is held; of several for one record, the last.
+    let mut models: BTreeMap<&str, BTreeMap<(Kind, Id), &Embedding>> = BTreeMap::new();
+    for embedding in embeddings {
+        models.entry(&embedding.vector.model).or_default().insert((embedding.kind, embedding.id), embedding);
+    }
+    let mut stored = HashSet::new();
+    for (model, given) in models {
+        let first = embeddings.iter().find(|embedding| embedding.vector.model == model);
+        let dimensions = first.map_or(0, |first| first.vector.components.len());
+        let mut change = take_numbers(connection, model, dimensions, given.len()).await?;
+        let dimensions = agree(connection, model, dimensions, embeddings).await?;
+        let given: Vec<_> = given.into_values().collect();
+        for run in given.chunk_by(|a, b| a.kind == b.kind) {
+            for run in run.chunks((RUN_BYTES / (dimensions * size_of::<f32>())).max(1)) {
+                let ids = with_kind!(run[0].kind, T => insert::<T>(connection, scope, run, change).await)?;
+                stored.extend(ids.into_iter().map(|id| (model, run[0].kind, id)));
+                change += run.len() as i64;
+            }
+        }
+        fits(connection, model, memory).await?;
+    }
+    Ok(embeddings.iter().map(|embedding| stored.contains(&(embedding.vector.model.as_str(), embedding.kind, embedding.id))).collect())
+}
+
+/// Holds the model until the end of the transaction, and takes numbers for so many changes; answers the first.
+async fn take_numbers(connection: &mut PgConnection, model: &str, dimensions: usize, count: usize) -> Result<i64> {
+    const TAKE: &str = "INSERT INTO embedding_models AS known (model, dimensions, change, at_most) VALUES ($1, $2, $3, $3) \
+        ON CONFLICT (model) DO UPDATE SET change = known.change + $3, at_most = known.at_most + $3 RETURNING change - $3 + 1";
+    let query = sqlx::query_scalar(TAKE).bind(model).bind(i32::try_from(dimensions).unwrap_or(i32::MAX)).bind(count as i64);
+    query.fetch_one(connection).await.map_err(from_sqlx)
+}
+
+/// Checks that all vectors of a model have its dimensions; a model without embeddings takes those of the first.
+async fn agree(connection: &mut PgConnection, model: &str, given: usize, embeddings: &[Embedding]) -> Result<usize> {
+    let mut statement = Statement::new("UPDATE embedding_models AS known SET dimensions = CASE WHEN ");
+    has_embeddings(&mut statement);
+    statement.sql(" THEN known.dimensions ELSE ").bind(i32::try_from(given).unwrap_or(i32::MAX)).sql(" END WHERE known.model = ");
+    statement.bind(model).sql(" RETURNING known.dimensions");
+    let row = statement.row(connection).await?;
+    let dimensions: i32 = row.map_or(Ok(0), |row| row.try_get(0)).map_err(from_sqlx)?;
+    let dimensions = dimensions.unsigned_abs() as usize;
+    let of_model = embeddings.iter().filter(|embedding| embedding.vector.model == model);
+    of_model.map(|embedding| embedding.vector.check(Some(dimensions))).collect::<Result<Vec<_>>>()?;
+    Ok(dimensions)
+}
+
+/// Refuses more than may be compared in memory, once it is stored in the transaction. What went with its records is counted only
+/// when it matters.
+async fn fits(connection: &mut PgConnection, model: &str, memory: u64) -> Result<()> {
+    const AT_MOST: &str = "SELECT coalesce(sum(at_most * dimensions * 4), 0)::bigint FROM embedding_models";
+    let at_most: i64 = sqlx::query_scalar(AT_MOST).fetch_one(&mut *connection).await.map_err(from_sqlx)?;
+    if at_most.unsigned_abs() <= memory {
+        return Ok(());
+    }
+    let mut statement = Statement::new("UPDATE embedding_models AS known SET at_most = ");
+    count(&mut statement);
+    statement.sql(" WHERE known.model = ").bind(model);
+    statement.run(connection).await?;
+    let mut statement = Statement::new("SELECT coalesce(sum(known.dimensions * 4 * ");
+    count(&mut statement);
+    statement.sql("), 0)::bigint FROM embedding_models AS known");
+    let row = statement.row(connection).await?;
+    let bytes = row.map_or(Ok(0), |row| row.try_get::<i64, _>(0)).map_err(from_sqlx)?.unsigned_abs();
+    if bytes <= memory {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Full, "the vectors would take more memory than they may")
+        .with("bytes", bytes)
+        .with("limit", memory)
+        .hint("raise vector_memory_mib in this tier's section of the config, or use a model of fewer dimensions"))
+}
+
+/// The number of embeddings of the model `known`.
+fn count(statement: &mut Statement) {
+    statement.sql("(0");
+    for (_, table) in tables() {
+        statement.sql(" + (SELECT count(*) FROM ").sql(table).sql(" AS held WHERE held.model = known.model)");
+    }
+    statement.sql(")");
+}
+
+/// Stores embeddings of records of one kind that the scope may see; answers the ids of these records.
+async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, run: &[&Embedding], change: i64) -> Result<Vec<Id>> {
+    let (Some(table), Some(first)) = (T::EMBEDDINGS, run.first()) else { return Ok(Vec::new()) };
+    let mut statement = Statement::of(scope, "INSERT INTO ")?;
+    statement.sql(table).sql(" (id, model, revision, change, vector) SELECT kept.id, ").bind(first.vector.model.as_str());
+    statement.sql(", given.revision, ").bind(change).sql(" + given.ordinality - 1, given.vector FROM unnest(");
+    statement.array(run.iter().map(|embedding| embedding.id)).sql("::uuid[], ");
+    statement.array(run.iter().map(|embedding| i64::try_from(embedding.revision).unwrap_or(i64::MAX))).sql("::bigint[], ");
+    statement.array(run.iter().map(|embedding| bytes::from_components(&embedding.vector.components)));
+    statement.sql("::bytea[]) WITH ORDINALITY AS given (id, revision, vector, ordinality) JOIN ").sql(T::NAME);
+    statement.sql(" AS kept ON kept.id = given.id WHERE ").sql(T::OPEN).sql(" OR ").sql(T::SEES_TO_WRITE);
+    statement
+        .sql(" ON CONFLICT (id, model) DO UPDATE SET revision = excluded.revision, change = excluded.change, vector = excluded.vector");
+    statement.sql(" RETURNING id");
+    statement.rows(connection).await?.iter().map(|row| row.try_get(0).map_err(from_sqlx)).collect()
+}
+
+/// Removes a record's embeddings, if the scope may see the record; answers whether there were any.
+pub(super) async fn remove(connection: &mut PgConnection, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
+    with_kind!(kind, T => {
+        let Some(table) = T::EMBEDDINGS else { return Ok(false) };
+        let mut statement = Statement::of(scope, "DELETE FROM ")?;
+        statement.sql(table).sql(" AS held WHERE held.id = ").bind(id).sql(" AND EXISTS (SELECT FROM ").sql(T::NAME);
+        statement.sql(" AS kept WHERE kept.id = held.id AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql("))");
+        Ok(statement.run(connection).await? > 0)
+    })
+}
+
+/// Reads the places of records without an embedding of the model that is of their revision.
+pub(super) async fn pending(
+    connection: &mut PgConnection,
+    model: &str,
+    after: Option<(Kind, Id)>,
+    limit: usize,
+) -> Result<Vec<(Kind, Id)>> {
+    let mut pending = Vec::new();
+    for (kind, table) in tables() {
+        let behind = match after {
+            Some((done, _)) if kind < done => continue,
+            Some((current, id)) if kind == current => Some(id),
+            _ => None,
+        };
+        let mut statement = Statement::new("SELECT kept.id FROM ");
+        statement.sql(with_kind!(kind, T => T::NAME)).sql(" AS kept WHERE (SELECT held.revision FROM ").sql(table);
+        statement.sql(" AS held WHERE held.id = kept.id AND held.model = ").bind(model).sql(") IS DISTINCT FROM kept.revision");
+        if let Some(id) = behind {
+            statement.sql(" AND kept.id > ").bind(id);
+        }
+        statement.sql(" ORDER BY kept.id LIMIT ").bind(i64::try_from(limit - pending.len()).unwrap_or(i64::MAX));
+        for row in statement.rows(connection).await? {
+            pending.push((kind, row.try_get(0).map_err(from_sqlx)?));
+        }
+        if pending.len() == limit {
+            break;
+        }
+    }
+    Ok(pending)
+}
+
+/// Reads embeddings in the order of an export: those of one model and kind, at most.
+pub(super) async fn export(connection: &mut PgConnection, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
+    const MODELS: &str = "SELECT model, dimensions FROM embedding_models WHERE model >= $1 ORDER BY model";
+    let from = after.map_or("", |(model, ..)| model);
+    for row in sqlx::query(MODELS).bind(from).fetch_all(&mut *connection).await.map_err(from_sqlx)? {
+        let model: String = row.try_get(0).map_err(from_sqlx)?;
+        let dimensions = row.try_get::<i32, _>(1).map_err(from_sqlx)?.unsigned_abs() as usize;
+        let limit = limit.min((PAGE_BYTES / (dimensions * size_of::<f32>())).max(1));
+        for (kind, table) in tables() {
+            let behind = match after.filter(|(done, ..)| *done == model) {
+                Some((_, done, _)) if kind < done => continue,
+                Some((_, current, id)) if kind == current => Some(id),
+                _ => None,
+            };
+            let mut statement = Statement::new("SELECT held.id, held.revision, held.vector FROM ");
+            statement.sql(table).sql(" AS held WHERE held.model = ").bind(model.as_str());
+            if let Some(id) = behind {
+                statement.sql(" AND held.id > ").bind(id);
+            }
+            statement.sql(" ORDER BY held.id LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            let page = statement.rows(connection).await?;
+            if !page.is_empty() {
+                return page.iter().map(|row| read(row, kind, &model)).collect();
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn read(row: &PgRow, kind: Kind, model: &str) -> Result<Embedding> {
+    let components = bytes::to_components(row.try_get(2).map_err(from_sqlx)?)?;
+    Ok(Embedding {
+        kind,
+        id: row.try_get(0).map_err(from_sqlx)?,
+        revision: row.try_get::<i64, _>(1).map_err(from_sqlx)?.unsigned_abs(),
+        vector: Vector { model: model.to_owned(), components },
+    })
+}
+
+/// Tells of each model what is stored of it.
+pub(super) async fn describe(connection: &mut PgConnection) -> Result<Vec<VectorModel>> {
+    let mut statement = Statement::new("SELECT known.model, known.dimensions, ");
+    count(&mut statement);
+    statement.sql(" FROM embedding_models AS known ORDER BY known.model");
+    let mut models = Vec::new();
+    for row in statement.rows(connection).await? {
+        let count = row.try_get::<i64, _>(2).map_err(from_sqlx)?.unsigned_abs();
+        if count > 0 {
+            let dimensions = row.try_get::<i32, _>(1).map_err(from_sqlx)?.unsigned_abs() as usize;
+            models.push(VectorModel { model: row.try_get(0).map_err(from_sqlx)?, dimensions, count, exact: true });
+        }
+    }
+    Ok(models)
+}

@@ -1,0 +1,86 @@
+//! How work is done on a connection of one's own: lent for as long as it takes, done once more where that is right, and given back
+//! clean. What must not come in: what the work is.
+
+use mosaic_core::{ErrorKind, Result};
+use sqlx::{Postgres, Transaction};
+
+use crate::connection::Lease;
+use crate::error;
+
+/// Gives the connection back, if nothing is open on it. Otherwise it is dropped, and its owner cleans up; who may also
+/// know better than the statement why it failed.
+pub(crate) fn finish<T>(lease: Box<dyn Lease>, clean: bool, outcome: Result<T>) -> Result<T> {
+    let outcome = outcome.map_err(|error| match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Corrupt => match lease.broken() {
+            Some(reason) => reason.retry(error.retry_class()).source(error),
+            None => error,
+        },
+        _ => error,
+    });
+    if clean {
+        lease.settled();
+    }
+    outcome
+}
+
+/// Reads on a connection of its own, and once more on another when that was lost: nobody needs to hear of it.
+macro_rules! reading {
+    ($self:ident, $work:expr, $connection:ident => $read:expr) => {{
+        let mut lease = $self.connections.lease($work).await?;
+        let $connection = lease.connection();
+        let outcome = $read.await;
+        match $crate::work::finish(lease, outcome.is_ok(), outcome) {
+            Err(error) if $crate::error::is_lost(&error) => {
+                tracing::debug!(%error, "reading once more");
+                let mut lease = $self.connections.lease($work).await?;
+                let $connection = lease.connection();
+                let outcome = $read.await;
+                $crate::work::finish(lease, outcome.is_ok(), outcome)
+            }
+            outcome => outcome,
+        }
+    }};
+}
+
+/// Writes in one transaction on a connection of its own; and once more in another when the work of others got in the way, since
+/// nothing was done then.
+macro_rules! writing {
+    ($self:ident, $work:expr, $connection:ident => $write:expr) => {
+        match $crate::work::transacting!($self, $work, $connection => $write) {
+            Err(error) if $crate::error::is_passing(&error) => {
+                tracing::debug!(%error, "writing once more");
+                $crate::work::transacting!($self, $work, $connection => $write)
+            }
+            outcome => outcome,
+        }
+    };
+}
+
+/// Writes in one transaction on a connection of its own.
+macro_rules! transacting {
+    ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
+        let mut lease = $self.connections.lease($work).await?;
+        let (clean, outcome) = match sqlx::Connection::begin(lease.connection()).await.map_err($crate::error::from_sqlx) {
+            Ok(mut transaction) => {
+                let $connection = &mut *transaction;
+                let outcome = $write.await;
+                $crate::work::end(transaction, outcome).await
+            }
+            Err(error) => (false, Err(error)),
+        };
+        $crate::work::finish(lease, clean, outcome)
+    }};
+}
+
+/// Ends a transaction: what succeeded is committed, what did not is undone. Answers whether the connection is clean then.
+pub(crate) async fn end<T>(transaction: Transaction<'_, Postgres>, outcome: Result<T>) -> (bool, Result<T>) {
+    match outcome {
+        Ok(value) => match transaction.commit().await {
+            Ok(()) => (true, Ok(value)),
+            Err(error) => (false, Err(error::in_doubt(error::from_sqlx(error)))),
+        },
+        Err(error) => (transaction.rollback().await.is_ok(), Err(error)),
+    }
+}
+
+pub(crate) use {reading, transacting, writing};
