@@ -11,6 +11,9 @@ use crate::{Error, Id, Kind, Record, Result, Timestamp};
 
 /// The most hits that a search answers.
 pub const SEARCH_HITS: usize = 100;
+
+/// As many hits as are answered where nobody says how many.
+const DEFAULT_HITS: usize = 20;
 /// The most words that a search looks for.
 pub const SEARCH_WORDS: usize = 32;
 /// The longest text of a search, in bytes.
@@ -73,8 +76,18 @@ impl Search {
         match words.len() {
             0 => Err(Error::invalid("there is no word to search for").hint("search for letters, digits or emoji")),
             n if n > SEARCH_WORDS => Err(Error::invalid(format!("the search has too many words: {n}, {SEARCH_WORDS} at most"))),
-            _ => Ok(Self { words, kinds: Kind::searched().collect(), space_id: None, limit: 20 }),
+            _ => Ok(Self { words, kinds: Kind::searched().collect(), space_id: None, limit: DEFAULT_HITS }),
         }
+    }
+
+    /// A search without words, for what is found otherwise: by a vector. A storage is not to be asked for it.
+    pub fn wordless() -> Self {
+        Self { words: BTreeSet::new(), kinds: Kind::searched().collect(), space_id: None, limit: DEFAULT_HITS }
+    }
+
+    /// Whether there are words.
+    pub fn has_words(&self) -> bool {
+        !self.words.is_empty()
     }
 
     /// Narrows the search to some kinds; none stands for all.

@@ -20,6 +20,7 @@ pub mod http;
 pub mod open;
 pub mod records;
 pub mod schema;
+pub mod search;
 pub mod secret;
 pub mod serve;
 mod services;

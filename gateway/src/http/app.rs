@@ -16,6 +16,7 @@ use super::problem::{Problem, UNAVAILABLE};
 use crate::auth::Authenticator;
 use crate::config::Limits;
 use crate::records::Records;
+use crate::search::Searcher;
 
 /// The address a request comes from, as an extension of the request.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +49,7 @@ pub struct App {
 /// What requests work on.
 pub(super) struct Data {
     pub(super) records: Records,
+    pub(super) searcher: Searcher,
     pub(super) auth: Authenticator,
     pub(super) cursors: CursorKey,
     pub(super) pulse: Pulse,
@@ -69,6 +71,7 @@ impl App {
         let clock = &self.parts.clock;
         let data = Data {
             records: Records { storage: Arc::clone(storage), clock: Arc::clone(clock), ids: Arc::clone(&self.parts.ids) },
+            searcher: Searcher { storage: Arc::clone(storage), vectors: backend.vectors.clone() },
             auth: Authenticator::new(Arc::clone(storage), Arc::clone(&backend.cache), Arc::clone(clock), self.parts.tasks.clone()),
             cursors: CursorKey::load(&**storage).await?,
             pulse: Pulse::default(),

@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_TYPE, EXPECT};
 use bytes::{BufMut, BytesMut};
 use http_body_util::BodyExt;
 use mosaic_core::{Error, Result};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::problem::{BODY_TOO_LARGE, INVALID_REQUEST, Problem, UNSUPPORTED_MEDIA_TYPE};
@@ -30,6 +31,18 @@ pub(super) async fn object(headers: &HeaderMap, body: Body, types: &[&str], limi
     // Who asks before sending (RFC 9110, 10.1.1) is told before sending.
     let read_on = if headers.contains_key(EXPECT) { 0 } else { limit.saturating_mul(READ_ON) };
     parse(&read(body, limit, read_on).await?)
+}
+
+/// Reads what a request wants from the fields of its body.
+///
+/// # Errors
+/// [`mosaic_core::ErrorKind::Invalid`], naming the field that is unknown, missing, or of another type.
+pub(super) fn fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T> {
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let place = error.path().to_string();
+        let refusal = Error::invalid(format!("the body cannot be taken: {}", error.inner()));
+        if place == "." { refusal } else { refusal.with("field", place) }
+    })
 }
 
 fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {

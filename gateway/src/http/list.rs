@@ -31,7 +31,7 @@ pub(super) async fn list(kind: Kind, caller: &Caller, uri: &Uri) -> Result<Respo
     let cursor = params.take("cursor");
     let mut query = query(kind, params).map_err(Problem::malformed)?;
     let scope = caller.reading(kind, view_all, uri.path())?;
-    if let Some((whole, field, id)) = paths::whole(kind, uri)? {
+    if let Some((whole, field, id)) = paths::whole(kind, uri.path())? {
         caller.data.records.get(scope, whole, id).await?;
         query = query.filter(field, &id.to_string())?;
     }

@@ -6,6 +6,7 @@ mod app;
 mod body;
 mod cursor;
 mod docs;
+mod embeddings;
 mod etag;
 mod front;
 mod health;
@@ -44,8 +45,11 @@ pub fn router(app: Arc<App>) -> Router {
     let mut api = Router::new();
     for kind in Kind::ALL {
         api = api.merge(records::routes(*kind));
+        if kind.is_searched() {
+            api = api.route(&paths::embedding(*kind), embeddings::methods(*kind));
+        }
     }
-    api = api.route("/api/v1/search", get(search::search));
+    api = api.route("/api/v1/search", get(search::by_words).post(search::by_any));
     api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));
     Router::new()
         .merge(api.route_layer(from_fn_with_state(Arc::clone(&app), sign_in::sign_in)))

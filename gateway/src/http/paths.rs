@@ -1,9 +1,10 @@
 //! Where records are: the paths of each kind. Parts of other records are below their whole, as messages are below their session.
 
-use axum::http::Uri;
 use mosaic_core::{Error, FieldValue, Id, Kind, Record};
 
 use super::problem::{NOT_FOUND, Problem};
+
+const EMBEDDING: &str = "/embedding";
 
 /// The path of all records of a kind; `{id}` stands for the whole's.
 pub(super) fn collection(kind: Kind) -> String {
@@ -21,6 +22,16 @@ pub(super) fn record(kind: Kind) -> String {
     }
 }
 
+/// The path of a record's embedding, of a kind that is searched.
+pub(super) fn embedding(kind: Kind) -> String {
+    record(kind) + EMBEDDING
+}
+
+/// The record's path, of its embedding's.
+pub(super) fn embedded(path: &str) -> &str {
+    path.strip_suffix(EMBEDDING).unwrap_or_default()
+}
+
 /// The path of this record.
 pub(super) fn of(record: &Record) -> String {
     let (kind, id) = (record.kind(), record.id());
@@ -31,20 +42,20 @@ pub(super) fn of(record: &Record) -> String {
 }
 
 /// The id at the end of a record's path.
-pub(super) fn id(kind: Kind, uri: &Uri) -> Result<Id, Problem> {
-    read(kind, uri.path().rsplit('/').next())
+pub(super) fn id(kind: Kind, path: &str) -> Result<Id, Problem> {
+    read(kind, path.rsplit('/').next())
 }
 
 /// The whole that a path is below of: its kind, the field that refers to it, and its id. `None` for kinds that are parts of nothing.
-pub(super) fn whole(kind: Kind, uri: &Uri) -> Result<Option<(Kind, &'static str, Id)>, Problem> {
+pub(super) fn whole(kind: Kind, path: &str) -> Result<Option<(Kind, &'static str, Id)>, Problem> {
     let Some(parent) = kind.parent() else { return Ok(None) };
     // Behind "", "api", "v1" and the plural.
-    Ok(Some((parent.kind, parent.field, read(parent.kind, uri.path().split('/').nth(4))?)))
+    Ok(Some((parent.kind, parent.field, read(parent.kind, path.split('/').nth(4))?)))
 }
 
 /// Checks that a record is a part of what its path says.
-pub(super) fn check(record: &Record, uri: &Uri) -> Result<(), Problem> {
-    match whole(record.kind(), uri)? {
+pub(super) fn check(record: &Record, path: &str) -> Result<(), Problem> {
+    match whole(record.kind(), path)? {
         Some((_, field, id)) if record.value(field) != Some(FieldValue::Id(id)) => Err(Error::not_found(record.kind(), record.id()).into()),
         _ => Ok(()),
     }

@@ -49,7 +49,7 @@ async fn create(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     if kind == Kind::Token {
         return create_token(&caller, scope, fields).await;
     }
-    if let Some((whole, field, id)) = paths::whole(kind, &parts.uri)? {
+    if let Some((whole, field, id)) = paths::whole(kind, parts.uri.path())? {
         caller.data.records.get(scope, whole, id).await?;
         settle_whole(&mut fields, field, id)?;
     }
@@ -85,9 +85,9 @@ async fn read(kind: Kind, caller: Caller, request: Request) -> Result<Response, 
     let mut params = Params::read(request.uri().query(), &["view"]).map_err(Problem::malformed)?;
     let view_all = params.take_flag("view", "all").map_err(Problem::malformed)?;
     let scope = caller.reading(kind, view_all, request.uri().path())?;
-    let id = paths::id(kind, request.uri())?;
+    let id = paths::id(kind, request.uri().path())?;
     let record = caller.data.records.get(scope, kind, id).await?;
-    paths::check(&record, request.uri())?;
+    paths::check(&record, request.uri().path())?;
     if etag::is_known(request.headers(), &record).map_err(Problem::malformed)? {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::of(record.revision()))]).into_response());
     }
@@ -99,7 +99,7 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     // The answer is the whole record, whatever the patch says of it.
     caller.principal.reading(kind)?;
     no_params(request.uri())?;
-    let id = paths::id(kind, request.uri())?;
+    let id = paths::id(kind, request.uri().path())?;
     let (parts, body) = request.into_parts();
     let patch = body::object(&parts.headers, body, PATCH, app.parts.limits.body_bytes).await?;
     let revision = expected_revision(&caller, scope, kind, id, etag::expected(&parts.headers).map_err(Problem::malformed)?).await?;
@@ -117,7 +117,7 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
 async fn delete(kind: Kind, caller: Caller, request: Request) -> Result<Response, Problem> {
     let scope = caller.principal.writing(kind)?;
     no_params(request.uri())?;
-    let id = paths::id(kind, request.uri())?;
+    let id = paths::id(kind, request.uri().path())?;
     let revision = expected_revision(&caller, scope, kind, id, etag::expected(request.headers()).map_err(Problem::malformed)?).await?;
     let records = caller.data.records.clone();
     let change = async move { records.delete(scope, kind, id, revision).await };
@@ -139,7 +139,7 @@ async fn expected_revision(caller: &Caller, scope: Scope, kind: Kind, id: Id, ex
     if revisions.contains(&present) { Ok(Some(present)) } else { Err(Error::stale(kind, id, present).into()) }
 }
 
-fn no_params(uri: &Uri) -> Result<(), Problem> {
+pub(super) fn no_params(uri: &Uri) -> Result<(), Problem> {
     Params::read(uri.query(), &[]).map(drop).map_err(Problem::malformed)
 }
 

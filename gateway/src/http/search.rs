@@ -1,33 +1,99 @@
-//! Searching: `GET /api/v1/search`. What must not come in: how records are found, and who may see them.
+//! Searching: `GET /api/v1/search` by words, `POST` by words, a vector, or both. What must not come in: how records are found, and who
+//! may see them.
+
+use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::Request;
-use mosaic_core::{Error, Hit, Kind, Result, Search};
+use axum::extract::{Request, State};
+use mosaic_core::{Error, Id, Kind, Result, Search, Vector};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::Deserialize;
 
+use super::app::App;
+use super::body::{self, JSON};
 use super::params::Params;
 use super::problem::Problem;
 use super::sign_in::Caller;
+use crate::search::Found;
 
-/// The parameters.
+/// The parameters of a `GET`.
 pub(super) const PARAMS: [&str; 5] = ["q", "kind", "space_id", "limit", "view"];
 
-/// What a search found.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Found {
-    /// The hits, the best first.
-    items: Vec<Hit>,
+/// What to search for. There must be words, or a vector, or both.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// The words.
+    #[serde(default)]
+    q: Option<String>,
+    /// A vector that is near to those of what is wanted.
+    #[serde(default)]
+    vector: Option<Components>,
+    /// Only of these kinds.
+    #[serde(default)]
+    kind: Vec<String>,
+    /// Only of this space: a team's id, or the caller's own.
+    #[serde(default)]
+    space_id: Option<Id>,
+    /// The most hits, 1 to 100; 20, unless it is given.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// A vector, and the model that made it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Components {
+    /// The model's name. Vectors are compared with those of the same model alone.
+    model: String,
+    /// The components, as many as the model has dimensions, 1 to 4,000.
+    components: Vec<f32>,
+}
+
+impl From<Components> for Vector {
+    fn from(Components { model, components }: Components) -> Self {
+        Self { model, components }
+    }
 }
 
 /// `GET /api/v1/search`
-pub(super) async fn search(caller: Caller, request: Request) -> Result<Json<Found>, Problem> {
+pub(super) async fn by_words(caller: Caller, request: Request) -> Result<Json<Found>, Problem> {
     let mut params = Params::read(request.uri().query(), &PARAMS).map_err(Problem::malformed)?;
     let view_all = params.take_flag("view", "all").map_err(Problem::malformed)?;
     let search = read(params).map_err(Problem::malformed)?;
     // What is searched is content, and one content's scope is another's.
     let scope = caller.reading(Kind::Note, view_all, request.uri().path())?;
-    Ok(Json(Found { items: caller.data.records.storage.search(scope, &search).await? }))
+    Ok(Json(caller.data.searcher.search(scope, &search, None).await?))
+}
+
+/// `POST /api/v1/search`
+pub(super) async fn by_any(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Result<Json<Found>, Problem> {
+    let mut params = Params::read(request.uri().query(), &["view"]).map_err(Problem::malformed)?;
+    let view_all = params.take_flag("view", "all").map_err(Problem::malformed)?;
+    let scope = caller.reading(Kind::Note, view_all, request.uri().path())?;
+    let (parts, body) = request.into_parts();
+    let fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
+    let wanted: Wanted = body::fields(fields).map_err(Problem::malformed)?;
+    let vector = wanted.vector.map(Vector::from);
+    let mut search = build(wanted.q.as_deref(), vector.is_some(), &wanted.kind).map_err(Problem::malformed)?;
+    search.space_id = wanted.space_id;
+    if let Some(limit) = wanted.limit {
+        search = search.limit(limit).map_err(Problem::malformed)?;
+    }
+    if let Some(vector) = &vector {
+        vector.check(None).map_err(Problem::malformed)?;
+    }
+    Ok(Json(caller.data.searcher.search(scope, &search, vector.as_ref()).await?))
+}
+
+fn build(text: Option<&str>, by_vector: bool, kinds: &[String]) -> Result<Search> {
+    let search = match text {
+        Some(text) => Search::new(text).map_err(|error| error.with("field", "q"))?,
+        None if by_vector => Search::wordless(),
+        None => return Err(Error::invalid("the search does not say for what").hint("give words as q, or a vector, or both")),
+    };
+    let kinds = kinds.iter().map(|kind| kind.parse()).collect::<Result<Vec<Kind>>>();
+    kinds.and_then(|kinds| search.kinds(kinds)).map_err(|error| error.with("field", "kind"))
 }
 
 fn read(mut params: Params) -> Result<Search> {

@@ -10,4 +10,5 @@ mod records;
 mod sessions;
 mod sign_in;
 mod transfer;
+mod vectors;
 mod world;

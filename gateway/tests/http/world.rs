@@ -134,6 +134,11 @@ impl World {
         self.ask("PATCH", path, &headers, body.to_string()).await
     }
 
+    pub(crate) async fn put(&self, person: &Person, path: &str, body: Value) -> Answer {
+        let headers = [("authorization", &*bearer(person)), ("content-type", "application/json")];
+        self.ask("PUT", path, &headers, body.to_string()).await
+    }
+
     pub(crate) async fn delete(&self, person: &Person, path: &str) -> Answer {
         self.ask("DELETE", path, &[("authorization", &bearer(person))], "").await
     }
@@ -158,6 +163,7 @@ impl World {
         let described = match path.strip_prefix("/api/v1/").map(|rest| rest.split('/').collect::<Vec<_>>()).as_deref() {
             Some([kinds, _]) => format!("/api/v1/{kinds}/{{id}}"),
             Some([kinds, _, parts]) => format!("/api/v1/{kinds}/{{id}}/{parts}"),
+            Some([kinds, _, parts, _, rest]) => format!("/api/v1/{kinds}/{{id}}/{parts}/{{message_id}}/{rest}"),
             Some([kinds, _, parts, _]) => format!("/api/v1/{kinds}/{{id}}/{parts}/{{message_id}}"),
             _ => path.to_owned(),
         };

@@ -39,6 +39,9 @@ fn document() -> Value {
     for kind in Kind::ALL {
         paths.insert(super::paths::collection(*kind), operations::collection(*kind));
         paths.insert(super::paths::record(*kind), operations::record(*kind));
+        if kind.is_searched() {
+            paths.insert(super::paths::embedding(*kind), operations::embedding(*kind));
+        }
     }
     paths.extend(operations::others());
     let tags: Vec<_> = Kind::ALL

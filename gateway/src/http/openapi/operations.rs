@@ -55,7 +55,7 @@ pub(super) fn record(kind: Kind) -> Value {
     let (title, plural) = (name(kind), kind.plural());
     let if_match = header("If-Match", "Only if the record is at this revision: its ETag, or *.");
     let mut operations = json!({
-        "parameters": [path_id("id", kind)],
+        "parameters": path_ids(kind),
         "get": {
             "operationId": format!("get_{kind}"), "tags": [plural],
             "summary": format!("Read a {kind}"),
@@ -83,12 +83,38 @@ pub(super) fn record(kind: Kind) -> Value {
             "responses": with_problems(json!({ "204": { "description": "It is gone." } }), &[404, 409, 412, 422, 507]),
         },
     });
-    if let (Some(parent), Some(fields)) = (kind.parent(), operations.as_object_mut()) {
+    if let (Some(_), Some(fields)) = (kind.parent(), operations.as_object_mut()) {
         // A part stays as it was made.
-        fields.retain(|name, _| name == "get");
-        fields.insert("parameters".into(), json!([path_id("id", parent.kind), path_id(&format!("{kind}_id"), kind)]));
+        fields.retain(|name, _| ["get", "parameters"].contains(&name.as_str()));
     }
     operations
+}
+
+/// The operations on a record's embedding.
+pub(super) fn embedding(kind: Kind) -> Value {
+    json!({
+        "parameters": path_ids(kind),
+        "put": {
+            "operationId": format!("embed_{kind}"), "tags": [kind.plural()],
+            "summary": format!("Give a {kind} an embedding"),
+            "description": "In place of an earlier one by the same model. All embeddings of a model have the same dimensions. It ends with the record.",
+            "requestBody": { "required": true, "content": { "application/json": { "schema": reference("NewEmbedding") } } },
+            "responses": with_problems(json!({ "204": { "description": "It is stored." } }), &[404, 413, 415, 422, 501, 507]),
+        },
+        "delete": {
+            "operationId": format!("unembed_{kind}"), "tags": [kind.plural()],
+            "summary": format!("Remove a {kind}'s embeddings, of every model"),
+            "responses": with_problems(json!({ "204": { "description": "They are gone." } }), &[404, 501, 507]),
+        },
+    })
+}
+
+/// The ids in the path of a record.
+fn path_ids(kind: Kind) -> Value {
+    match kind.parent() {
+        None => json!([path_id("id", kind)]),
+        Some(parent) => json!([path_id("id", parent.kind), path_id(&format!("{kind}_id"), kind)]),
+    }
 }
 
 fn path_id(name: &str, kind: Kind) -> Value {
@@ -123,6 +149,14 @@ pub(super) fn others() -> Map<String, Value> {
                 view(),
             ],
             "responses": with_problems(json!({ "200": json_response("What was found.", "Found") }), &[]),
+        }, "post": {
+            "operationId": "search_by_vector", "tags": ["search"],
+            "summary": "Find records by a vector, by their words, or by both",
+            "description": "By both, the two rankings are fused: each gives a hit 1 / (60 + its place in it). Neighbours are those with the smallest cosine distance, \
+                of what the caller may see. What the search went by is said in used.",
+            "parameters": [view()],
+            "requestBody": { "required": true, "content": { "application/json": { "schema": reference("Wanted") } } },
+            "responses": with_problems(json!({ "200": json_response("What was found.", "Found") }), &[413, 415, 422, 501]),
         } },
         "/api/v1/import": { "post": {
             "operationId": "import", "tags": ["transfer"],

@@ -1,14 +1,16 @@
 //! The schemas of what goes in and out: of each kind its record, what a new one is made from, and what a change may say.
 
 use mosaic_core::Kind;
-use schemars::schema_for;
+use schemars::{Schema, schema_for};
 use serde_json::{Map, Value, json};
 
+use super::super::embeddings::NewEmbedding;
 use super::super::problem::CODES;
-use super::super::search::Found;
+use super::super::search::Wanted;
 use super::SCHEMAS;
 use crate::records::OURS;
 use crate::schema::hoist;
+use crate::search::Found;
 use crate::transfer::Report;
 
 /// All schemas, by name.
@@ -17,16 +19,20 @@ pub(super) fn all() -> Map<String, Value> {
     for kind in Kind::ALL {
         kind_schemas(*kind, &mut schemas);
     }
-    let mut report = schema_for!(Report).to_value();
-    hoist(&mut report, "Import", SCHEMAS, &mut schemas);
-    report.as_object_mut().map(|fields| fields.remove("$schema"));
-    schemas.insert("ImportReport".into(), report);
-    let mut found = schema_for!(Found).to_value();
-    hoist(&mut found, "", SCHEMAS, &mut schemas);
-    found.as_object_mut().map(|fields| fields.remove("$schema"));
-    schemas.insert("Found".into(), found);
+    add("ImportReport", schema_for!(Report), "Import", &mut schemas);
+    add("Wanted", schema_for!(Wanted), "Wanted", &mut schemas);
+    add("Found", schema_for!(Found), "", &mut schemas);
+    add("NewEmbedding", schema_for!(NewEmbedding), "", &mut schemas);
     schemas.insert("Problem".into(), problem());
     schemas
+}
+
+/// Adds a schema, and those of its parts under their names with a prefix.
+fn add(name: &str, schema: Schema, prefix: &str, schemas: &mut Map<String, Value>) {
+    let mut schema = schema.to_value();
+    hoist(&mut schema, prefix, SCHEMAS, schemas);
+    schema.as_object_mut().map(|fields| fields.remove("$schema"));
+    schemas.insert(name.into(), schema);
 }
 
 /// The name of a kind's record among the schemas.

@@ -1,0 +1,142 @@
+//! Finding records: by their words, by a vector that is near to theirs, or by both, fused into one ranking. What must not come in:
+//! requests, and how words and vectors are looked for, which is the backend's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mosaic_core::{Error, ErrorKind, Hit, Id, Kind, Nearby, Neighbour, Record, Result, Scope, Search, Storage, Vector, VectorIndex};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// In each ranking that has it, the hit at place n (from 1) gets 1 / (DAMPING + n): reciprocal rank fusion, with the constant that its
+/// authors found to be good (Cormack, Clarke and Büttcher, SIGIR 2009).
+const DAMPING: f64 = 60.0;
+
+/// Each ranking that is fused is so long, at least: what stands in the middle of both may come out first.
+const DEPTH: usize = 50;
+
+/// What is searched.
+#[derive(Clone)]
+pub struct Searcher {
+    /// The records, with their words.
+    pub storage: Arc<dyn Storage>,
+    /// Their embeddings, if the backend keeps any.
+    pub vectors: Option<Arc<dyn VectorIndex>>,
+}
+
+/// What a search found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Found {
+    /// The hits, the best first.
+    pub items: Vec<Hit>,
+    /// What they were found by. By both: a hit may have all the words, or be near to the vector, or both.
+    pub used: Vec<Used>,
+}
+
+/// What a search goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Used {
+    /// The words of the text.
+    Words,
+    /// The vector.
+    Vector,
+}
+
+impl Searcher {
+    /// Finds what the scope may see, by the search's words if it has any, and by the vector if there is one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for a vector where the backend keeps none, and those of [`Storage::search`] and [`VectorIndex::nearest`].
+    pub async fn search(&self, scope: Scope, search: &Search, vector: Option<&Vector>) -> Result<Found> {
+        let Some(vector) = vector else {
+            return Ok(Found { items: self.storage.search(scope, search).await?, used: vec![Used::Words] });
+        };
+        let vectors = self.vectors()?;
+        let mut deep = search.clone();
+        deep.limit = deep.limit.max(DEPTH);
+        let nearby = Nearby { kinds: search.kinds.clone(), space_id: search.space_id };
+        let by_words = async { if search.has_words() { self.storage.search(scope, &deep).await } else { Ok(Vec::new()) } };
+        let (hits, neighbours) = futures::try_join!(by_words, vectors.nearest(scope, vector, deep.limit, &nearby))?;
+        let used = if search.has_words() { vec![Used::Words, Used::Vector] } else { vec![Used::Vector] };
+        Ok(Found { items: self.fused(scope, search, hits, &neighbours).await?, used })
+    }
+
+    /// The index of vectors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the backend keeps none.
+    pub fn vectors(&self) -> Result<&dyn VectorIndex> {
+        self.vectors
+            .as_deref()
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this tier keeps no vectors").hint("search by words alone"))
+    }
+
+    /// The best of both rankings.
+    async fn fused(&self, scope: Scope, search: &Search, hits: Vec<Hit>, neighbours: &[Neighbour]) -> Result<Vec<Hit>> {
+        let order = fuse(hits.iter().map(|hit| (hit.kind, hit.id)), neighbours.iter().map(|near| (near.kind, near.id)));
+        let mut hits: HashMap<_, _> = hits.into_iter().map(|hit| ((hit.kind, hit.id), hit)).collect();
+        let mut best = Vec::new();
+        for (kind, id) in order {
+            let hit = match hits.remove(&(kind, id)) {
+                Some(hit) => Some(hit),
+                None => self.hit(scope, search, kind, id).await?,
+            };
+            best.extend(hit);
+            if best.len() == search.limit {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// What is near as a hit; `None` when it went, or went out of sight, meanwhile.
+    async fn hit(&self, scope: Scope, search: &Search, kind: Kind, id: Id) -> Result<Option<Hit>> {
+        let Some(record) = self.storage.get(scope, kind, id).await? else { return Ok(None) };
+        let Record::Message(message) = &record else {
+            return Ok(record.space_id().map(|space_id| search.hit(&record, None, space_id)));
+        };
+        let session = self.storage.get(scope, Kind::Session, message.session_id).await?;
+        Ok(session.and_then(|session| Some(search.hit(&record, Some(&session), session.space_id()?))))
+    }
+}
+
+/// Two rankings in one: by the sum of what each place is worth; what is worth the same stays in the order in which it is named first.
+fn fuse(by_words: impl Iterator<Item = (Kind, Id)>, by_vector: impl Iterator<Item = (Kind, Id)>) -> Vec<(Kind, Id)> {
+    let mut worth: HashMap<(Kind, Id), f64> = HashMap::new();
+    let mut order = Vec::new();
+    let mut count = |place: usize, record: (Kind, Id)| {
+        *worth.entry(record).or_insert_with(|| {
+            order.push(record);
+            0.0
+        }) += 1.0 / (DAMPING + place as f64 + 1.0);
+    };
+    by_words.enumerate().for_each(|(place, record)| count(place, record));
+    by_vector.enumerate().for_each(|(place, record)| count(place, record));
+    order.sort_by(|a, b| worth[b].total_cmp(&worth[a]));
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fused(by_words: &[u128], by_vector: &[u128]) -> Vec<u128> {
+        let places = |ids: &[u128]| ids.iter().map(|id| (Kind::Note, Id::from_u128(*id))).collect::<Vec<_>>().into_iter();
+        fuse(places(by_words), places(by_vector)).into_iter().map(|(_, id)| id.as_u128()).collect()
+    }
+
+    #[test]
+    fn what_both_rankings_have_comes_first() {
+        assert_eq!(fused(&[1, 2, 3], &[4, 3, 5]), [3, 1, 4, 2, 5]);
+        assert_eq!(fused(&[1, 2], &[2, 1]), [1, 2]);
+        assert_eq!(fused(&[], &[7, 8]), [7, 8]);
+        assert_eq!(fused(&[7, 8], &[]), [7, 8]);
+    }
+
+    #[test]
+    fn the_same_id_of_two_kinds_is_two_records() {
+        let id = Id::from_u128(1);
+        assert_eq!(fuse([(Kind::Task, id)].into_iter(), [(Kind::Note, id)].into_iter()).len(), 2);
+    }
+}
