@@ -2,6 +2,7 @@
 
 mod access;
 mod bad;
+mod finding;
 mod health;
 mod kinds;
 mod limits;

@@ -1,0 +1,92 @@
+//! Vectors that this process compares, and others write: two indexes on one database are two processes' copies.
+
+use mosaic_core::{Batch, Change, Embedding, ErrorKind, Id, Kind, Nearby, Scope, Storage as _, Timestamp, Vector, VectorIndex as _};
+use mosaic_sql::SqlVectors;
+use serde_json::json;
+
+use super::{Place, id, record};
+
+fn vector(components: &[f32]) -> Vector {
+    Vector { model: "model".into(), components: components.to_vec() }
+}
+
+fn embedding(number: u128, components: &[f32]) -> Embedding {
+    Embedding { kind: Kind::Note, id: id(number), revision: 1, vector: vector(components) }
+}
+
+async fn give(index: &SqlVectors, number: u128, components: &[f32]) {
+    assert_eq!(index.upsert(Scope::System, &[embedding(number, components)]).await.unwrap(), [true]);
+}
+
+async fn nearest(index: &SqlVectors, components: &[f32]) -> Vec<Id> {
+    let found = index.nearest(Scope::System, &vector(components), 10, &Nearby::default()).await.unwrap();
+    found.into_iter().map(|neighbour| neighbour.id).collect()
+}
+
+/// A place with the notes 1 to `count` of the user 1,000.
+async fn with_notes(count: u128) -> Place {
+    let place = Place::new().await;
+    let mut records = vec![record("user", 1_000, 0, json!({ "login": "ada", "name": "Ada" })).unwrap()];
+    records.extend((1..=count).map(|n| record("note", n, 0, json!({ "owner_id": id(1_000), "title": "note" })).unwrap()));
+    place.storage.load(&records, None).await.unwrap();
+    place
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_writes_is_compared() {
+    let place = with_notes(4).await;
+    let (mine, theirs) = (place.storage.vectors(1 << 30), place.storage.vectors(1 << 30));
+    for number in [1, 2, 3] {
+        give(&mine, number, &[1.0, number as f32]).await;
+    }
+    assert_eq!(nearest(&mine, &[1.0, 0.0]).await, [1, 2, 3].map(id));
+    assert_eq!(nearest(&theirs, &[1.0, 0.0]).await, [1, 2, 3].map(id));
+
+    // A new one, one in place of another, one removed, one that goes with its record.
+    give(&theirs, 4, &[1.0, 0.5]).await;
+    give(&theirs, 1, &[1.0, 9.0]).await;
+    assert!(theirs.remove(Scope::System, Kind::Note, id(2)).await.unwrap());
+    assert_eq!(nearest(&mine, &[1.0, 0.0]).await, [4, 3, 1].map(id));
+    let gone = Change::Delete { kind: Kind::Note, id: id(3), revision: None };
+    place.storage.apply(Scope::System, &Batch::one(Timestamp::from_micros(0).unwrap(), gone)).await.unwrap();
+    assert_eq!(nearest(&mine, &[1.0, 0.0]).await, [4, 1].map(id));
+
+    // Made anew, it is another record, and its embedding another's.
+    place.storage.load(&[record("note", 3, 0, json!({ "owner_id": id(1_000), "title": "anew" })).unwrap()], None).await.unwrap();
+    assert_eq!(nearest(&mine, &[1.0, 0.0]).await, [4, 1].map(id));
+    give(&theirs, 3, &[1.0, 0.0]).await;
+    assert_eq!(nearest(&mine, &[1.0, 0.0]).await, [3, 4, 1].map(id));
+
+    // The model begins anew with other dimensions, once nothing is left of it.
+    for number in [1, 3, 4] {
+        theirs.remove(Scope::System, Kind::Note, id(number)).await.unwrap();
+    }
+    give(&theirs, 2, &[1.0, 0.0, 0.0]).await;
+    assert_eq!(nearest(&mine, &[1.0, 0.0, 0.0]).await, [id(2)]);
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_taken_than_fits_into_memory() {
+    let place = with_notes(4).await;
+    // Room for three vectors of two dimensions.
+    let index = place.storage.vectors(3 * 2 * 4);
+    let notes = [1, 2, 3].map(|number| embedding(number, &[1.0, number as f32]));
+    index.load(&notes, None).await.unwrap();
+    let refused = index.upsert(Scope::System, &[embedding(4, &[1.0, 4.0])]).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Full);
+    assert!(refused.hint_text().unwrap().contains("vector_memory_mib"), "{refused:?}");
+    let other = Embedding { vector: Vector { model: "other".into(), components: vec![1.0] }, ..embedding(4, &[]) };
+    assert_eq!(index.upsert(Scope::System, &[other]).await.unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(nearest(&index, &[1.0, 0.0]).await, [1, 2, 3].map(id), "what was refused is not there");
+
+    // What is given again takes no more, however often, and what went leaves room.
+    for _ in 0..3 {
+        index.load(&notes, None).await.unwrap();
+    }
+    let gone = Change::Delete { kind: Kind::Note, id: id(1), revision: None };
+    place.storage.apply(Scope::System, &Batch::one(Timestamp::from_micros(0).unwrap(), gone)).await.unwrap();
+    give(&index, 4, &[1.0, 4.0]).await;
+    assert_eq!(nearest(&index, &[1.0, 0.0]).await, [2, 3, 4].map(id));
+    place.close().await;
+}
