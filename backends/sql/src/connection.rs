@@ -8,10 +8,6 @@ use sqlx::PgConnection;
 /// What every connection must run once, when it is made, before it is lent. Each list has an index made for it, and each
 /// statement is planned once for all values: the planner is to take that index, and not to give it up for
 /// a scan because it looked while a table was small, or has not counted it since. Notices are of no use to anybody.
-///
-/// One sort of list has no index of its own: content of every space by status or assignee, which [`mosaic_core::Scope::System`]
-/// alone can ask for. It walks the index of everything in its order and passes over what it does not want, which takes as long as
-/// the table where few rows are wanted. Indexes for it would cost every write of a task (a quarter, measured on Postgres 15).
 pub const SETTINGS: &str = "\
     SET client_min_messages = error; \
     SET enable_seqscan = off; \

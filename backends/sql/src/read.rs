@@ -36,10 +36,13 @@ fn listing<T: Table>(scope: Scope, query: &Query, limit: usize) -> Result<Statem
     let mut statement = Statement::of(scope, "SELECT ")?;
     select_cut::<T>(&mut statement, order);
     statement.sql(" FROM (");
-    if is_open::<T>(scope) || query.filters.iter().any(|(field, _)| field.name == T::SPACE) {
-        from_one_run::<T>(&mut statement, scope, query, order, limit);
-    } else {
-        from_spaces::<T>(&mut statement, query, order, limit);
+    let of_one_space = query.filters.iter().any(|(field, _)| field.name == T::SPACE);
+    match is_open::<T>(scope) {
+        // Content lies together in each space alone: indexes of everything would cost every write.
+        true if T::CONTENT && !of_one_space => from_spaces::<T>(&mut statement, T::ALL_SPACES, query, order, limit),
+        true if query.filters.is_empty() => from_all::<T>(&mut statement, query, order, limit),
+        false if !of_one_space => from_spaces::<T>(&mut statement, T::SPACES, query, order, limit),
+        _ => from_one_run::<T>(&mut statement, scope, query, order, limit),
     }
     statement.sql(") AS kept");
     order_by(&mut statement, order, "kept");
@@ -69,41 +72,61 @@ struct Order {
     descending: bool,
 }
 
-/// The rows that a list takes from the whole table, or from one space: they lie together in one index.
-fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
+/// The rows that a list takes from the whole table.
+fn from_all<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE true");
+    first(statement, query, order, limit);
+}
+
+/// The rows that a list takes from one space, or from the whole table by a filter: they lie together in one index.
+fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
+    statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM (");
+    select_keys(statement, order, "kept");
+    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE true");
     if !is_open::<T>(scope) {
         for (_, space_id) in query.filters.iter().filter(|(field, _)| field.name == T::SPACE) {
             statement.sql(" AND EXISTS (SELECT FROM (").sql(T::SPACES).sql(") AS mine WHERE mine.space_id = ").field(space_id).sql(")");
         }
     }
-    narrow(statement, query);
-    order_by(statement, order, "kept");
-    statement.sql(" LIMIT ").bind(row_count(limit));
+    first(statement, query, order, limit);
+    by_keys::<T>(statement);
 }
 
-/// The rows that a list takes from several spaces: the first of each, merged. Only keys are merged, which the
-/// indexes hold; the rows themselves are fetched for those that are left.
-fn from_spaces<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
-    let keys = |statement: &mut Statement, of: &'static str| {
-        statement.sql("SELECT ").sql(of).sql(".id");
-        if let Some(key) = order.key {
-            statement.sql(", ").sql(of).sql(".").sql(key);
-        }
-    };
+/// The rows that a list takes from several spaces: the first of each, merged.
+fn from_spaces<T: Table>(statement: &mut Statement, spaces: &'static str, query: &Query, order: Order, limit: usize) {
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM (");
-    keys(statement, "place");
-    statement.sql(" FROM (").sql(T::SPACES).sql(") AS mine CROSS JOIN LATERAL (");
-    keys(statement, "kept");
+    select_keys(statement, order, "place");
+    statement.sql(" FROM (").sql(spaces).sql(") AS mine CROSS JOIN LATERAL (");
+    select_keys(statement, order, "kept");
     statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = mine.space_id");
-    narrow(statement, query);
-    order_by(statement, order, "kept");
-    statement.sql(" LIMIT ").bind(row_count(limit)).sql(") AS place");
+    first(statement, query, order, limit);
+    statement.sql(") AS place");
     order_by(statement, order, "place");
     statement.sql(" LIMIT ").bind(row_count(limit));
+    by_keys::<T>(statement);
+}
+
+/// What is narrowed and merged: keys alone, which the right index holds and others do not. So the planner prefers it, and the rows
+/// themselves are fetched only for those that are left.
+fn select_keys(statement: &mut Statement, order: Order, of: &'static str) {
+    statement.sql("SELECT ").sql(of).sql(".id");
+    if let Some(key) = order.key {
+        statement.sql(", ").sql(of).sql(".").sql(key);
+    }
+}
+
+/// The rows of the keys before.
+fn by_keys<T: Table>(statement: &mut Statement) {
     // The limit says no more than the id does, but keeps the planner from joining in any other way.
     statement.sql(") AS place CROSS JOIN LATERAL (SELECT ").sql(T::COLUMNS).sql(" FROM ").sql(T::NAME);
     statement.sql(" AS kept WHERE kept.id = place.id LIMIT 1) AS kept");
+}
+
+/// Adds the filters, and which rows come first.
+fn first(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
+    narrow(statement, query);
+    order_by(statement, order, "kept");
+    statement.sql(" LIMIT ").bind(row_count(limit));
 }
 
 /// Adds the filters, and where to go on.

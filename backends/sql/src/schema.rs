@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn every_migration_is_embedded() {
         let versions: Vec<_> = migrator().iter().map(|migration| migration.version).collect();
-        assert_eq!(versions, (1..=11).collect::<Vec<_>>());
+        assert_eq!(versions, (1..=13).collect::<Vec<_>>());
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(crate) trait Table: Entity + Into<Record> {
     const SPACE: &'static str;
     /// A query for the spaces (`space_id`, none twice) whose rows the user `$1` sees.
     const SPACES: &'static str;
+    /// For content: a query for every space (`space_id`) that rows may live in.
+    const ALL_SPACES: &'static str = "SELECT id AS space_id FROM users UNION ALL SELECT id FROM teams";
     /// Whether the user `$1` sees the row `kept`: whether its space is among [`Self::SPACES`], asked of one row.
     const SEES: &'static str;
     /// [`Self::SEES`], asked by a write. Where sight alone lets somebody write, the membership that it rests on is locked.

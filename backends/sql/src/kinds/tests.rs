@@ -33,11 +33,11 @@ fn indexes() -> BTreeSet<(String, BTreeSet<String>, String)> {
     lines.filter_map(read).collect()
 }
 
-/// The indexes that a kind's lists need: of one space by each choice of filters, of everything, and
-/// for accounts, which admins see whole, of everything by each filter. What is unique needs none but its own.
+/// The indexes that a kind's lists need: of one space by each choice of filters; and for accounts, which admins see whole, of everything
+/// and by each filter. What is unique needs none but its own.
 fn needed<T: Table>() -> Vec<Index> {
     let unique = T::UNIQUE.map(|unique| unique.field);
-    let mut narrowed = vec![BTreeSet::new()];
+    let mut narrowed = if T::CONTENT { Vec::new() } else { vec![BTreeSet::new()] };
     if T::SPACE != "id" {
         narrowed.push(BTreeSet::from([T::SPACE.to_owned()]));
     }
@@ -48,13 +48,11 @@ fn needed<T: Table>() -> Vec<Index> {
         if !T::CONTENT && filter.ends_with("_id") {
             narrowed.push(BTreeSet::from([filter.to_owned()]));
         }
-        if Some(filter) != unique {
-            let in_space: Vec<_> = narrowed.iter().filter(|columns| columns.contains(T::SPACE)).cloned().collect();
-            narrowed.extend(in_space.into_iter().map(|mut columns| {
-                columns.insert(filter.to_owned());
-                columns
-            }));
-        }
+        let in_space: Vec<_> = narrowed.iter().filter(|columns| columns.contains(T::SPACE)).cloned().collect();
+        narrowed.extend(in_space.into_iter().map(|mut columns| {
+            columns.insert(filter.to_owned());
+            columns
+        }));
     }
     let orders = T::ORDERS.iter().map(|field| field.name).filter(|order| Some(*order) != unique);
     orders.flat_map(|order| narrowed.iter().map(move |columns| (T::NAME, columns.clone(), order.to_owned()))).collect()
@@ -71,5 +69,5 @@ fn every_list_has_its_index() {
             count += 1;
         }
     }
-    assert_eq!(count, 2 + 2 + 6 + 4 + 10 + 4 + 6);
+    assert_eq!(count, 2 + 2 + 8 + 4 + 8 + 2 + 4);
 }
