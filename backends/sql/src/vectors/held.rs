@@ -145,7 +145,7 @@ impl Ranking {
         if self.components.len() != held.dimensions {
             return Vec::new();
         }
-        let mut nearest = BinaryHeap::with_capacity(self.count.min(super::AT_MOST) + 1);
+        let mut nearest = BinaryHeap::new();
         match only {
             Some(records) => {
                 for (kind, id) in records {

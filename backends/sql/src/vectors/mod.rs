@@ -20,12 +20,11 @@ use crate::state;
 use crate::work::{reading, writing};
 use held::{Candidate, Held, Ranking};
 
-/// Of a ranking, so many are asked for at first, for each neighbour that is wanted: where the scope sees most of what is near, that is enough.
-const AT_FIRST: usize = 4;
-/// The fewest that are asked for at first.
-const FEWEST: usize = 100;
-/// So many are asked for next. Where that is not enough either, the scope sees little: all of that is compared.
-const AT_MOST: usize = 2_000;
+/// So many of the nearest are looked at, for each neighbour that is wanted: at first, where the scope sees most of what is near, and
+/// then, where it sees some of it. A scope that sees less is asked for all that it sees, and that is compared.
+const LOOKS: [usize; 2] = [4, 8];
+/// The fewest that are looked at each time.
+const FEWEST: [usize; 2] = [100, 2_000];
 
 /// An exact index of vectors in a Postgres.
 pub struct SqlVectors {
@@ -100,17 +99,25 @@ impl VectorIndex for SqlVectors {
         vector.check(None)?;
         let Some(held) = self.caught_up(vector).await? else { return Ok(Vec::new()) };
         let model = vector.model.as_str();
-        for count in [FEWEST.max(k.saturating_mul(AT_FIRST)), AT_MOST.max(k.saturating_mul(2 * AT_FIRST))] {
-            let ranking = Arc::new(Ranking::new(vector.components.clone(), filter.kinds.clone(), count));
-            let candidates = self.ranked(&held, ranking, None).await?;
-            let is_all = candidates.len() < count;
-            let outcome = reading!(self, Work::Request, connection => seen::among(connection, scope, model, filter.space_id, &candidates))?;
+        let [at_first, then] = [0, 1].map(|look| FEWEST[look].max(k.saturating_mul(LOOKS[look])));
+        let ranking = Arc::new(Ranking::new(vector.components.clone(), filter.kinds.clone(), then));
+        let candidates = self.ranked(&held, ranking, None).await?;
+        let is_all = candidates.len() < then;
+        let (first, rest) = candidates.split_at(at_first.min(candidates.len()));
+        let mut seen = Vec::new();
+        for look in [first, rest] {
+            let outcome = reading!(self, Work::Request, connection => seen::among(connection, scope, model, filter.space_id, look))?;
             if !outcome.gone.is_empty() {
                 on(&held, move |held| held.forget(&outcome.gone)).await?;
             }
-            if is_all || outcome.seen.len() >= k {
-                return Ok(outcome.seen.into_iter().take(k).collect());
+            seen.extend(outcome.seen);
+            if seen.len() >= k {
+                seen.truncate(k);
+                return Ok(seen);
             }
+        }
+        if is_all {
+            return Ok(seen);
         }
         let all = reading!(self, Work::Bulk, connection => seen::all(connection, scope, model, filter))?;
         let ranking = Arc::new(Ranking::new(vector.components.clone(), filter.kinds.clone(), k));

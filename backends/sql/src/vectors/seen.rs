@@ -77,23 +77,26 @@ pub(super) async fn all(connection: &mut PgConnection, scope: Scope, model: &str
     Ok(all)
 }
 
-pub(crate) fn all_of<T: Table>(table: &'static str, scope: Scope, model: &str, space_id: Option<Id>) -> Result<Statement> {
+fn all_of<T: Table>(table: &'static str, scope: Scope, model: &str, space_id: Option<Id>) -> Result<Statement> {
     let mut statement = Statement::of(scope, "SELECT ")?;
     if scope.opens_content() && space_id.is_none() {
         statement.sql("held.id FROM ").sql(table).sql(" AS held WHERE held.model = ").bind(model);
         return Ok(statement);
     }
-    statement.sql("kept.id FROM ");
     if scope.opens_content() {
-        statement.sql(T::NAME).sql(" AS kept WHERE true");
+        statement.sql("kept.id FROM ").sql(T::NAME).sql(" AS kept WHERE true");
     } else {
-        statement.sql("(").sql(T::SPACES).sql(") AS mine JOIN ").sql(T::NAME).sql(" AS kept ON kept.").sql(T::SPACE);
-        statement.sql(" = mine.space_id WHERE true");
+        // The offset changes nothing, but keeps the planner from joining in any other way than space by space.
+        statement.sql("seen.id FROM (").sql(T::SPACES).sql(") AS mine CROSS JOIN LATERAL (SELECT kept.id FROM ").sql(T::NAME);
+        statement.sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = mine.space_id");
     }
     if let Some(space_id) = space_id {
         statement.sql(" AND kept.space_id = ").bind(space_id);
     }
     // A value, and not a condition on rows: the planner looks it up for each of the few, and cannot join with all embeddings there are.
     statement.sql(" AND (SELECT true FROM ").sql(table).sql(" AS held WHERE held.id = kept.id AND held.model = ").bind(model).sql(")");
+    if !scope.opens_content() {
+        statement.sql(" OFFSET 0) AS seen");
+    }
     Ok(statement)
 }
