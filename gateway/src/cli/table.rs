@@ -147,12 +147,12 @@ mod tests {
         for line in on(60).lines() {
             assert!(terminal::width(line) <= 60, "{line:?}");
         }
-        assert_eq!(on(60).lines().nth(1), Some("日本      7  a word and a word and a word and…      0198c5a2"));
+        assert_eq!(on(60).lines().nth(1), Some("日本      7  a word and a word and a word and a w…  0198c5a2"));
     }
 
     #[test]
     fn a_narrow_terminal_gives_the_key_a_line_of_its_own() {
-        let expected = "A     COUNT  TITLE\n日本      7  a word and a word and…\n  0198c5a2\nx     1,000  -\n  0298c5a2";
+        let expected = "A     COUNT  TITLE\n日本      7  a word and a word and a…\n  0198c5a2\nx     1,000  -\n  0298c5a2";
         assert_eq!(on(38), expected);
         assert_eq!(on(1).lines().nth(1), Some("日本      7  a word an…"));
     }

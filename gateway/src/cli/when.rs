@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use mosaic_core::{Error, Result, Timestamp};
 
+use super::output;
+
 /// A point in time, which may count from now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum When {
@@ -37,14 +39,14 @@ impl FromStr for When {
         }
         let time = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
         time.map(Self::At).map_err(|_| {
-            Error::invalid("give a span such as 90d, 12h or 30m, a day such as 2027-01-01, or a time such as 2027-01-01T12:00:00Z")
+            Error::invalid("give a span such as 2w, 90d, 12h or 30m, a day such as 2027-01-01, or a time such as 2027-01-01T12:00:00Z")
         })
     }
 }
 
-/// A time as it is given: a day for its first moment.
+/// A time to the second, as it is given: a day for its first moment.
 pub(super) fn shown(time: Timestamp) -> String {
-    let text = time.to_string();
+    let text = output::time(Some(time));
     text.strip_suffix("T00:00:00Z").map(str::to_owned).unwrap_or(text)
 }
 
@@ -64,7 +66,7 @@ mod tests {
         for (text, shown_as, day_of) in [
             ("2027-01-01", "2027-01-01", "2027-01-01"),
             ("2027-01-01T00:00:00Z", "2027-01-01", "2027-01-01"),
-            ("2027-01-01T00:30:00+01:00", "2026-12-31T23:30:00Z", "2026-12-31"),
+            ("2027-01-01T00:30:00.5+01:00", "2026-12-31T23:30:00Z", "2026-12-31"),
         ] {
             let When::At(time) = text.parse().unwrap() else { unreachable!("{text}") };
             assert_eq!((shown(time).as_str(), day(time).as_str()), (shown_as, day_of));

@@ -46,6 +46,7 @@ impl New {
 #[derive(Args)]
 pub(super) struct Change {
     /// The id, in full
+    #[arg(value_parser = record::id)]
     id: Id,
     /// New title
     #[arg(long)]

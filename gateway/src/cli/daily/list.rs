@@ -32,8 +32,8 @@ impl Range {
     /// Says what is not shown, and how it is.
     pub(super) fn say_more(&self, kind: Kind, shown: &First) {
         if shown.more {
-            let (limit, more) = (self.limit, self.limit.saturating_mul(5));
-            output::note(&format!("these are the {limit} {} that were changed last; for more: --limit {more}, or --all", kind.plural()));
+            let limit = self.limit.saturating_mul(5);
+            output::note(&format!("there are more {} than these: --limit {limit} shows more, --all shows all", kind.plural()));
         } else if shown.records.is_empty() {
             output::note(&format!("there are no such {} that you may see", kind.plural()));
         }

@@ -22,7 +22,8 @@ Examples:
   mosaic note list --team kiln
   mosaic note set 0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f --edit
 
-A running gateway is needed: give its url with --url or MOSAIC_URL. Notes are named by id, as `list` shows it; teams by slug or id.";
+Notes are named by id, as `list` shows it, teams by slug or id.
+A running gateway is needed: give its url with --url or MOSAIC_URL.";
 
 /// Keep notes
 #[derive(Args)]
@@ -60,7 +61,7 @@ struct List {
 }
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true)
+#[command(override_usage = "mosaic note set [OPTIONS] <ID>", group = ArgGroup::new("change").required(true).multiple(true)
     .args(["title", "body", "body_file", "edit", "team", "no_team", "tags", "no_tags"]))]
 struct Set {
     #[command(flatten)]

@@ -15,6 +15,7 @@ use crate::client::Client;
 #[derive(Args)]
 pub(super) struct Show {
     /// The id, in full
+    #[arg(value_parser = id)]
     pub(super) id: Id,
     #[command(flatten)]
     pub(super) view: View,
@@ -24,6 +25,7 @@ pub(super) struct Show {
 #[derive(Args)]
 pub(super) struct Remove {
     /// The id, in full
+    #[arg(value_parser = id)]
     id: Id,
     #[command(flatten)]
     at: At,
@@ -37,6 +39,11 @@ impl Remove {
         client.delete(kind, self.id, Some(revision)).await.map_err(|error| explained(error, kind, self.id))?;
         done("removed", &record, json)
     }
+}
+
+/// Reads an id. The API finds no record by a part of one, and a guess might change another.
+pub(super) fn id(text: &str) -> Result<Id> {
+    text.parse().map_err(|_| Error::invalid("give the id in full, 36 characters, as `list` and `search` show it"))
 }
 
 /// Reads one.

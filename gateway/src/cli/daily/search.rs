@@ -21,8 +21,8 @@ Examples:
   mosaic search in-place updates --kind note,task --team kiln
   mosaic search kiln --json | jq -r '.items[].id'
 
-Found is what holds every word, the best first: in any case, with or without accents. A running gateway is needed: give its url
-with --url or MOSAIC_URL.";
+Found is what holds every word, in any case, with or without accents; the best comes first.
+A running gateway is needed: give its url with --url or MOSAIC_URL.";
 
 /// Find tasks, notes and messages by their words
 #[derive(Args)]

@@ -25,8 +25,8 @@ Examples:
   mosaic task set 0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f --status done
   mosaic task show 0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f
 
-A running gateway is needed: give its url with --url or MOSAIC_URL. Tasks are named by id, as `list` shows it; teams by slug or id;
-users by login or id, or me.";
+Tasks are named by id, as `list` shows it, teams by slug or id, users by login or id, or me.
+A running gateway is needed: give its url with --url or MOSAIC_URL.";
 
 /// Keep tasks
 #[derive(Args)]
@@ -81,7 +81,7 @@ struct Add {
 }
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args([
+#[command(override_usage = "mosaic task set [OPTIONS] <ID>", group = ArgGroup::new("change").required(true).multiple(true).args([
     "title", "body", "body_file", "edit", "team", "no_team", "tags", "no_tags", "status", "priority", "due", "no_due", "assignee", "no_assignee",
 ]))]
 struct Set {
