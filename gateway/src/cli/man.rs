@@ -1,6 +1,7 @@
 //! `mosaic man`
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Command};
@@ -33,16 +34,16 @@ impl Man {
         command.build();
         match self.dir {
             Some(dir) => {
-                let unwritable = |error: std::io::Error| {
+                let unwritable = |error: io::Error| {
                     Error::new(ErrorKind::Unavailable, "the pages cannot be written")
                         .with("dir", dir.display())
                         .with("reason", &error)
                         .hint(format!("mkdir -p {}", dir.display()))
                         .source(error)
                 };
-                clap_mangen::generate_to(command, &dir).map_err(unwritable)?;
+                write_all(&command, &dir).map_err(unwritable)?;
             }
-            None => output::write(page(find(&command, &self.command)?)?.trim_end())?,
+            None => output::write(text(find(&command, &self.command)?)?.trim_end())?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -56,9 +57,20 @@ fn find<'c>(command: &'c Command, names: &[String]) -> Result<&'c Command> {
     })
 }
 
-fn page(command: &Command) -> Result<String> {
+/// Writes the page of a command, and those of the commands below it.
+fn write_all(command: &Command, dir: &Path) -> io::Result<()> {
+    page(command).generate_to(dir)?;
+    command.get_subcommands().try_for_each(|command| write_all(command, dir))
+}
+
+/// The page of a command. Left alone, its foot would have the command's last word for a version.
+fn page(command: &Command) -> Page {
+    Page::new(command.clone()).source(concat!("mosaic ", env!("CARGO_PKG_VERSION"))).manual("Mosaic")
+}
+
+fn text(command: &Command) -> Result<String> {
     let mut text = Vec::new();
-    let rendered = Page::new(command.clone()).render(&mut text);
+    let rendered = page(command).render(&mut text);
     rendered
         .ok()
         .and_then(|()| String::from_utf8(text).ok())

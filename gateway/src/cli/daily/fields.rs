@@ -1,7 +1,9 @@
 //! What tasks and notes have in common, as options: for a new one, and for a change.
 
+use std::process::ExitCode;
+
 use clap::Args;
-use mosaic_core::{Id, Kind, Record, Result};
+use mosaic_core::{Id, Kind, Result};
 use serde_json::{Map, Value};
 
 use super::body::Body;
@@ -81,8 +83,8 @@ pub(super) struct At {
 }
 
 impl Change {
-    /// Changes the record: these fields, and those of `more`. What somebody else changed since it was read stays.
-    pub(super) async fn apply(self, client: &Client, kind: Kind, more: Fields) -> Result<Record> {
+    /// Changes the record: these fields, and those of `more`; says what was done. What somebody else changed since it was read stays.
+    pub(super) async fn apply(self, client: &Client, kind: Kind, more: Fields, json: bool) -> Result<ExitCode> {
         let Self { id, title, body, edit, team, no_team, tags, no_tags, at } = self;
         let read = async {
             let team = match &team {
@@ -100,15 +102,19 @@ impl Change {
         }
         patch.extend(more);
         let revision = at.revision.unwrap_or(before.revision());
-        if !edit {
-            return interruptible(record::change(client, kind, id, &patch, revision)).await;
-        }
-        record::check(&before, revision)?;
-        let edited = editor::edit(before.passages().body).await?;
-        patch.insert("body".into(), edited.text.as_str().into());
-        match interruptible(record::change(client, kind, id, &patch, revision)).await {
-            Ok(after) => Ok(after),
-            Err(error) => Err(edited.keep(error)),
-        }
+        let after = if edit {
+            record::check(&before, revision)?;
+            let edited = editor::edit(before.passages().body).await?;
+            patch.insert("body".into(), edited.text.as_str().into());
+            match interruptible(record::change(client, kind, id, &patch, revision)).await {
+                Ok(after) => after,
+                Err(error) => return Err(edited.keep(error)),
+            }
+        } else {
+            interruptible(record::change(client, kind, id, &patch, revision)).await?
+        };
+        let what = if after.revision() == revision && !json { "nothing to change in" } else { "changed" };
+        record::done(what, &after, json)?;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -85,11 +85,7 @@ impl Note {
                 })
                 .await
             }
-            Command::Set(set) => {
-                let changed = set.change.apply(&client, Kind::Note, Fields::new()).await?;
-                record::done("changed", &changed, json)?;
-                Ok(ExitCode::SUCCESS)
-            }
+            Command::Set(set) => set.change.apply(&client, Kind::Note, Fields::new(), json).await,
             Command::Remove(remove) => done(remove.run(&client, Kind::Note, json)).await,
         }
     }

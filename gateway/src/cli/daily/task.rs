@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
-use mosaic_core::{Clock as _, Kind, Record, Result, SystemClock, TaskStatus};
+use mosaic_core::{Clock as _, Kind, Result, SystemClock, TaskStatus};
 use serde_json::Value;
 
 use super::fields::{Change, Fields, New};
 use super::list::Range;
 use super::record::{Remove, Show};
 use super::{Common, View, done, names, record};
+use crate::cli::interrupt::interruptible;
 use crate::cli::output;
 use crate::cli::table::{Cell, Column};
 use crate::cli::terminal::Style;
@@ -149,10 +150,7 @@ impl Task {
             Command::List(list) => done(list.run(client, json)).await,
             Command::Show(which) => done(show(which, client, json)).await,
             Command::Add(add) => done(add.run(&client, json)).await,
-            Command::Set(set) => {
-                record::done("changed", &set.run(&client).await?, json)?;
-                Ok(ExitCode::SUCCESS)
-            }
+            Command::Set(set) => set.run(&client, json).await,
             Command::Remove(remove) => done(remove.run(&client, Kind::Task, json)).await,
         }
     }
@@ -170,17 +168,17 @@ impl Add {
 }
 
 impl Set {
-    async fn run(self, client: &Client) -> Result<Record> {
+    async fn run(self, client: &Client, json: bool) -> Result<ExitCode> {
         let mut fields = self.own.fields();
         if let Some(user) = &self.assignee {
-            fields.insert("assignee_id".into(), names::user(client, user).await?.to_string().into());
+            fields.insert("assignee_id".into(), interruptible(names::user(client, user)).await?.to_string().into());
         }
         for (name, removed) in [("assignee_id", self.no_assignee), ("due_at", self.no_due)] {
             if removed {
                 fields.insert(name.into(), Value::Null);
             }
         }
-        self.change.apply(client, Kind::Task, fields).await
+        self.change.apply(client, Kind::Task, fields, json).await
     }
 }
 

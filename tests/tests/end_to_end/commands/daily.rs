@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Gateway, Outcome, Place, shared};
+use crate::harness::{Client, DataSet, Gateway, Outcome, Place, shared};
 
 /// A person at their machine: a directory of their own, the gateway's url and their token in the environment.
 struct Desk {
@@ -109,6 +109,8 @@ async fn a_task_from_its_making_to_its_removal() {
     // Only what is given is changed.
     let said = desk.done(&["task", "set", id, "--status", "done"]).await;
     assert_eq!(said, format!("changed task Brennöfen für 陶芸 🏺 ({id})\n"));
+    let said = desk.done(&["task", "set", id, "--status", "done"]).await;
+    assert_eq!(said, format!("nothing to change in task Brennöfen für 陶芸 🏺 ({id})\n"));
     let mut expected = expected;
     let after = desk.json(&["task", "show", id]).await;
     expected["status"] = "done".into();
@@ -225,6 +227,23 @@ async fn lists_are_narrowed_and_say_what_they_leave_out() {
     assert_eq!(desk.json(&["note", "list"]).await, json!([]));
     desk.refused(&["task", "list", "--team", "nonesuch"], &["nonesuch", "mosaic team list"]).await;
     desk.refused(&["task", "list", "--assignee", "nonesuch"], &["nonesuch", "mosaic user list"]).await;
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_page_by_page() {
+    let gateway = Gateway::start().await;
+    let desk = Desk::of(&gateway.admin());
+    desk.place.write("data.jsonl", DataSet::new(9).lines());
+    desk.done(&["import", "data.jsonl"]).await;
+    for (range, count) in [(&["--all"][..], 300), (&["--limit", "250"], 250), (&["--limit", "300"], 300)] {
+        let outcome = desk.run(&[&["task", "list", "--view-all"], range].concat()).await.exit(0);
+        assert_eq!((outcome.text().lines().count(), outcome.stderr.is_empty()), (count + 1, count == 300), "{range:?}");
+        let list = desk.json(&[&["task", "list", "--view-all"], range].concat()).await;
+        let mut ids: Vec<_> = list.as_array().unwrap().iter().map(|task| text(task, "id")).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{range:?}");
+    }
 }
 
 #[tokio::test]

@@ -41,7 +41,11 @@ async fn every_command_has_a_manual_page() {
         assert!(page.replace('\\', "").contains(&format!("mosaic-{name}(1)")), "{name} is not on the page");
     }
     let page = place.run(&["man", "task", "add"]).await.exit(0).text();
-    assert!(page.contains(".TH mosaic-task-add 1") && page.replace('\\', "").contains("--priority"), "{page}");
+    assert!(
+        page.contains(concat!(".TH mosaic-task-add 1  \"mosaic ", env!("CARGO_PKG_VERSION")))
+            && page.replace('\\', "").contains("--priority"),
+        "{page}"
+    );
     place.run(&["man", "task", "nonesuch"]).await.fails_with(&["nonesuch"]);
 
     place.run(&["man", "--dir", "absent"]).await.fails_with(&["absent", "mkdir -p absent"]);
