@@ -132,5 +132,5 @@ async fn lists_and_finds_fit_the_terminal_and_have_colours() {
     let found = on(120, &place, &["search", "zqclay"]).await;
     assert!(found.contains("\u{1b}["), "{found}");
     let dumb = on(120, &place.with_env("TERM", "dumb"), &["task", "show", id]).await;
-    assert!(!dumb.contains('\u{1b}') && dumb.contains(&title.trim_end()[..]), "{dumb}");
+    assert!(!dumb.contains('\u{1b}') && dumb.contains(title.trim_end()), "{dumb}");
 }
