@@ -1,18 +1,23 @@
 //! A running gateway, over HTTP: what the commands use when they are given its URL. Problems that it answers become
 //! errors like those of a storage in this process. What must not come in: terminals, files, where the token came from.
 
+mod problem;
+mod url;
+
 use std::error::Error as StdError;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, TryStream, TryStreamExt as _};
 use mosaic_core::{Error, ErrorKind, Id, Kind, Record, Result, Tokens};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
-use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_MATCH};
+use reqwest::{Body, Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use problem::{cause, failed, problem};
+use url::{is_loopback, parse};
 
 use crate::secret::TokenSecret;
 use crate::transfer::{JSON_LINES, Report};
@@ -23,10 +28,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest page of a list.
 const PAGE: usize = mosaic_core::PAGE_ITEMS;
-/// How much of an answer that is no success is read, in bytes: more than an import's report takes.
-const PROBLEM_BYTES: usize = 256 << 10;
-/// The longest text of a gateway's problem that is shown, in characters.
-const TEXT_CHARS: usize = 2_000;
 
 /// An import that did not come to its end.
 #[derive(Debug)]
@@ -43,11 +44,22 @@ impl From<Error> for BrokenImport {
     }
 }
 
+/// The first records of a list.
+#[derive(Debug)]
+pub struct First {
+    /// The records, in the list's order.
+    pub records: Vec<Record>,
+    /// Whether the list goes on.
+    pub more: bool,
+}
+
 /// Speaks to one gateway, for one user.
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: Url,
     token: TokenSecret,
+    view_all: bool,
 }
 
 impl Client {
@@ -76,7 +88,14 @@ impl Client {
                 .with("reason", cause(&error))
                 .hint("install the system's ca-certificates")
         })?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, view_all: false })
+    }
+
+    /// The same client, which reads whatever there is, as an operator may.
+    #[must_use]
+    pub fn viewing_all(mut self) -> Self {
+        self.view_all = true;
+        self
     }
 
     /// Reads all records of a kind that the token's user may see and whose fields have these values.
@@ -84,26 +103,44 @@ impl Client {
     /// # Errors
     /// As every call: what the gateway answers, and [`ErrorKind::Unavailable`] or [`ErrorKind::Timeout`] when it does not.
     pub async fn list(&self, kind: Kind, filters: &[(&str, &str)]) -> Result<Vec<Record>> {
+        Ok(self.first(kind, filters, usize::MAX).await?.records)
+    }
+
+    /// Reads the first records of a list, by its parameters (filters, `order`), and whether there are more.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn first(&self, kind: Kind, params: &[(&str, &str)], most: usize) -> Result<First> {
         #[derive(Deserialize)]
         struct Page {
             items: Vec<Record>,
             next_cursor: Option<String>,
         }
-        let mut items = Vec::new();
+        let mut first = First { records: Vec::new(), more: true };
         let mut cursor: Option<String> = None;
-        loop {
-            let mut url = self.url(&[kind.plural()])?;
-            url.query_pairs_mut().extend_pairs(filters).append_pair("limit", &PAGE.to_string());
+        while first.more && first.records.len() < most {
+            let mut url = self.reading(&[kind.plural()])?;
+            let limit = PAGE.min(most - first.records.len());
+            url.query_pairs_mut().extend_pairs(params).append_pair("limit", &limit.to_string());
             if let Some(cursor) = &cursor {
                 url.query_pairs_mut().append_pair("cursor", cursor);
             }
             let page: Page = self.answer(self.request(Method::GET, url)).await?;
-            items.extend(page.items);
+            first.records.extend(page.items);
+            first.more = page.next_cursor.is_some();
             cursor = page.next_cursor;
-            if cursor.is_none() {
-                return Ok(items);
-            }
         }
+        Ok(first)
+    }
+
+    /// Searches, by the parameters of the API; answers what it answers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`], and as [`Self::list`].
+    pub async fn search(&self, params: &[(&str, &str)]) -> Result<Value> {
+        let mut url = self.reading(&["search"])?;
+        url.query_pairs_mut().extend_pairs(params);
+        self.answer(self.request(Method::GET, url)).await
     }
 
     /// Reads one record.
@@ -111,7 +148,7 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::NotFound`], and as [`Self::list`].
     pub async fn get(&self, kind: Kind, id: Id) -> Result<Record> {
-        self.answer(self.request(Method::GET, self.one(kind, id)?)).await
+        self.answer(self.request(Method::GET, self.reading(&[kind.plural(), &id.to_string()])?)).await
     }
 
     /// Makes a record from its fields.
@@ -135,20 +172,21 @@ impl Client {
         }
     }
 
-    /// Changes a record by a JSON merge patch (RFC 7396).
+    /// Changes a record by a JSON merge patch (RFC 7396); with a revision, only while the record is at that one.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], and as [`Self::create`].
-    pub async fn update(&self, kind: Kind, id: Id, patch: &Map<String, Value>) -> Result<Record> {
-        self.answer(self.request(Method::PATCH, self.one(kind, id)?).json(patch)).await
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], and as [`Self::create`].
+    pub async fn update(&self, kind: Kind, id: Id, patch: &Map<String, Value>, revision: Option<u64>) -> Result<Record> {
+        self.answer(at(revision, self.request(Method::PATCH, self.one(kind, id)?).json(patch))).await
     }
 
-    /// Removes a record.
+    /// Removes a record; with a revision, only while it is at that one.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] while others refer to it, and as [`Self::list`].
-    pub async fn delete(&self, kind: Kind, id: Id) -> Result<()> {
-        self.send(self.request(Method::DELETE, self.one(kind, id)?).timeout(ANSWER_TIMEOUT)).await.map(drop)
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], [`ErrorKind::Conflict`] while others refer to it, and as [`Self::list`].
+    pub async fn delete(&self, kind: Kind, id: Id, revision: Option<u64>) -> Result<()> {
+        let request = at(revision, self.request(Method::DELETE, self.one(kind, id)?));
+        self.send(request.timeout(ANSWER_TIMEOUT)).await.map(drop)
     }
 
     /// Imports JSON Lines, plain or gzip.
@@ -188,6 +226,15 @@ impl Client {
         Ok(answer.bytes_stream().map_err(move |error| failed(&base, error)))
     }
 
+    /// The URL of something to read.
+    fn reading(&self, path: &[&str]) -> Result<Url> {
+        let mut url = self.url(path)?;
+        if self.view_all {
+            url.query_pairs_mut().append_pair("view", "all");
+        }
+        Ok(url)
+    }
+
     fn one(&self, kind: Kind, id: Id) -> Result<Url> {
         self.url(&[kind.plural(), &id.to_string()])
     }
@@ -220,31 +267,11 @@ impl Client {
     }
 }
 
-fn parse(text: &str) -> Result<Url> {
-    let refuse = |why: &'static str| Error::new(ErrorKind::Config, why).hint("give it as http://127.0.0.1:7420");
-    let url: Url = text.parse().map_err(|_| refuse("the gateway's url is not one"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(refuse("the gateway's url begins with http:// or https:// and a host")
-            .with("url", text.split('@').next_back().unwrap_or_default()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("the gateway's url holds a user or a password; the token goes into MOSAIC_TOKEN"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse("the gateway's url ends with its path, without '?' or '#'"));
-    }
-    Ok(url)
-}
-
-/// Whether a URL is of this machine: by address, or by a name that means nothing else (RFC 6761, 6.3).
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => {
-            let name = host.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
+/// A request for the record at this revision (RFC 9110, 13.1.1).
+fn at(revision: Option<u64>, request: RequestBuilder) -> RequestBuilder {
+    match revision {
+        Some(revision) => request.header(IF_MATCH, format!("\"{revision}\"")),
+        None => request,
     }
 }
 
@@ -260,118 +287,9 @@ async fn read<T: DeserializeOwned>(answer: Response) -> Result<T> {
     })
 }
 
-/// An RFC 9457 problem, as far as it is shown.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Problem {
-    title: Option<String>,
-    detail: Option<String>,
-    hint: Option<String>,
-    request_id: Option<String>,
-    report: Option<Report>,
-}
-
-/// The error in an answer that is no success, and the report of an import.
-async fn problem(mut answer: Response) -> (Error, Option<Report>) {
-    let status = answer.status();
-    let kind = kind_of(status);
-    if status.is_redirection() {
-        let to = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-        return (Error::new(kind, "the gateway is elsewhere").with("location", to).hint("give that url"), None);
-    }
-    let mut body = Vec::new();
-    while let Ok(Some(piece)) = answer.chunk().await {
-        body.extend_from_slice(&piece);
-        if body.len() > PROBLEM_BYTES {
-            break;
-        }
-    }
-    let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
-    let error = match problem.detail.or(problem.title) {
-        Some(text) => Error::new(kind, clip(&text)),
-        None => Error::new(kind, format!("the gateway answered {status}")).with("url", answer.url()),
-    };
-    let error = match problem.request_id {
-        Some(id) if status.is_server_error() => error.with("request_id", clip(&id)),
-        _ => error,
-    };
-    let error = match problem.hint {
-        Some(hint) => error.hint(clip(&hint)),
-        None => error,
-    };
-    (error, problem.report)
-}
-
-fn kind_of(status: StatusCode) -> ErrorKind {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Forbidden,
-        StatusCode::NOT_FOUND => ErrorKind::NotFound,
-        StatusCode::CONFLICT => ErrorKind::Conflict,
-        StatusCode::PRECONDITION_FAILED => ErrorKind::Stale,
-        StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
-        StatusCode::GATEWAY_TIMEOUT => ErrorKind::Timeout,
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => ErrorKind::Unavailable,
-        StatusCode::INSUFFICIENT_STORAGE => ErrorKind::Full,
-        status if status.is_client_error() => ErrorKind::Invalid,
-        _ => ErrorKind::Internal,
-    }
-}
-
-/// The error of a request that had no answer, or not all of it.
-fn failed(url: &Url, error: reqwest::Error) -> Error {
-    // What broke may be the body that was to be sent: then that is the error.
-    let (kind, message) = if error.is_connect() {
-        (ErrorKind::Unavailable, "no gateway answers")
-    } else if error.is_timeout() {
-        (ErrorKind::Timeout, "the gateway did not answer in time")
-    } else {
-        (ErrorKind::Unavailable, "the connection to the gateway broke")
-    };
-    let failure = Error::new(kind, message).with("url", url).with("reason", cause(&error));
-    let failure = if error.is_connect() { failure.hint("start it with `mosaic serve`, or give its url with --url") } else { failure };
-    failure.source(error.without_url())
-}
-
-/// What is at the bottom of an error.
-fn cause(error: &dyn StdError) -> String {
-    let mut bottom = error;
-    while let Some(error) = bottom.source() {
-        bottom = error;
-    }
-    bottom.to_string()
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(TEXT_CHARS).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_url_is_one_of_a_gateway() {
-        for url in ["http://127.0.0.1:7420", "https://mosaic.example", "http://[::1]:7420/", "https://example.org/team/mosaic/"] {
-            assert!(parse(url).is_ok(), "{url}");
-        }
-        for url in
-            ["127.0.0.1:7420", "localhost:7420", "ftp://x", "http://", "http://ada:secret@host", "http://host/?a=b", "http://host/#a", ""]
-        {
-            let error = parse(url).map(|_| ()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn this_machine_is_known_by_every_name() {
-        for url in ["http://127.0.0.1:7420", "http://127.8.9.1", "https://[::1]:7420", "http://[::ffff:127.0.0.1]", "http://LOCALHOST.:1"] {
-            assert!(is_loopback(&url.parse().unwrap()), "{url}");
-        }
-        for url in ["http://10.0.0.1", "http://localhost.example.org", "http://0.0.0.0", "http://[2001:db8::1]"] {
-            assert!(!is_loopback(&url.parse().unwrap()), "{url}");
-        }
-    }
 
     #[test]
     fn paths_go_behind_the_urls_own() {

@@ -64,6 +64,9 @@ pub enum TaskStatus {
 }
 
 impl TaskStatus {
+    /// Every status, in the order of work.
+    pub const ALL: &'static [Self] = &[Self::Open, Self::InProgress, Self::Blocked, Self::Done, Self::Cancelled];
+
     /// The name, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

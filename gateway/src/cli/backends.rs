@@ -6,7 +6,8 @@ use clap::Args;
 use mosaic_core::{Result, registry};
 use serde_json::json;
 
-use super::output::{self, Column};
+use super::output;
+use super::table::Column;
 
 /// List the tiers of this build, and those that another build could have
 #[derive(Args)]

@@ -10,7 +10,9 @@ use clap::Args;
 use mosaic_core::{Error, ErrorKind, Result};
 
 use crate::client::Client;
+use crate::config::Config;
 use crate::secret::TokenSecret;
+use crate::serve::url_of;
 
 /// Where a gateway writes its first admin's token when it has no terminal to show it on.
 const ADMIN_TOKEN_FILE: &str = "mosaic-admin.token";
@@ -19,7 +21,7 @@ const TOKEN_BYTES: u64 = 4_096;
 /// What to do without a token.
 const GET_ONE: &str = "set MOSAIC_TOKEN, or give --token-file FILE";
 
-/// How to reach a running gateway.
+/// How to reach a running gateway, for a command that also works without one.
 #[derive(Args)]
 #[command(next_help_heading = "Through a running gateway")]
 pub(super) struct Connect {
@@ -31,44 +33,73 @@ pub(super) struct Connect {
     token_file: Option<PathBuf>,
 }
 
+/// How to reach a running gateway, for a command that takes one.
+#[derive(Args)]
+#[command(next_help_heading = "The running gateway")]
+pub(super) struct Gateway {
+    /// The gateway's URL, such as http://127.0.0.1:7420
+    #[arg(long, global = true, env = "MOSAIC_URL", hide_env_values = true, value_name = "URL")]
+    url: Option<String>,
+    /// The file that holds the token [default: $MOSAIC_TOKEN, else the file $MOSAIC_TOKEN_FILE, else ./mosaic-admin.token]
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
 impl Connect {
     /// Refuses a token file that would not be used: without a URL the work is on the data itself.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        match (&self.token_file, self.url()) {
-            (Some(_), None) => {
-                Err("--token-file is the token for a running gateway: give its url with --url URL or MOSAIC_URL, or leave it out")
-            }
+    pub(super) fn check(&self) -> Result<(), String> {
+        match (&self.token_file, given(self.url.as_deref())) {
+            (Some(_), None) => Err("--token-file is the token for a running gateway: give its url with --url URL or MOSAIC_URL, \
+                                    or leave it out"
+                .into()),
             _ => Ok(()),
         }
     }
 
-    fn url(&self) -> Option<&str> {
-        self.url.as_deref().filter(|url| !url.is_empty())
-    }
-
     /// The client for the gateway; `None` when the work is on the data itself.
     pub(super) fn client(&self) -> Result<Option<Client>> {
-        self.url().map(|url| Client::new(url, self.token()?)).transpose()
+        given(self.url.as_deref()).map(|url| Client::new(url, token(self.token_file.as_deref())?)).transpose()
+    }
+}
+
+impl Gateway {
+    /// Refuses to work without a URL. The cure names the one that this machine's own gateway would have, by its config.
+    pub(super) fn check(&self, config: Option<&Path>) -> Result<(), String> {
+        match given(self.url.as_deref()) {
+            Some(_) => Ok(()),
+            None => {
+                let url = Config::load(config).map_or_else(|_| "http://127.0.0.1:7420".to_owned(), |config| url_of(config.listen));
+                Err(format!(
+                    "this works through a running gateway: give its url with --url URL, or once for all:\n\n  export MOSAIC_URL={url}"
+                ))
+            }
+        }
     }
 
-    fn token(&self) -> Result<TokenSecret> {
-        let variable = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-        if let Some(file) = &self.token_file {
-            return read(file);
-        }
-        if let Some(token) = variable("MOSAIC_TOKEN") {
-            return checked(&token.to_string_lossy()).map_err(|error| error.with("variable", "MOSAIC_TOKEN"));
-        }
-        if let Some(file) = variable("MOSAIC_TOKEN_FILE") {
-            return read(Path::new(&file));
-        }
-        let file = Path::new(ADMIN_TOKEN_FILE);
-        if file.exists() {
-            read(file)
-        } else {
-            Err(Error::new(ErrorKind::Config, "there is no token to show to the gateway").hint(GET_ONE))
-        }
+    /// The client for the gateway.
+    pub(super) fn client(&self) -> Result<Client> {
+        Client::new(self.url.as_deref().unwrap_or_default(), token(self.token_file.as_deref())?)
     }
+}
+
+/// An empty variable is as none.
+fn given(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| !url.is_empty())
+}
+
+fn token(token_file: Option<&Path>) -> Result<TokenSecret> {
+    let variable = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    if let Some(file) = token_file {
+        return read(file);
+    }
+    if let Some(token) = variable("MOSAIC_TOKEN") {
+        return checked(&token.to_string_lossy()).map_err(|error| error.with("variable", "MOSAIC_TOKEN"));
+    }
+    if let Some(file) = variable("MOSAIC_TOKEN_FILE") {
+        return read(Path::new(&file));
+    }
+    let file = Path::new(ADMIN_TOKEN_FILE);
+    if file.exists() { read(file) } else { Err(Error::new(ErrorKind::Config, "there is no token to show to the gateway").hint(GET_ONE)) }
 }
 
 fn read(file: &Path) -> Result<TokenSecret> {

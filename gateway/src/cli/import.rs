@@ -15,8 +15,9 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use super::connect::Connect;
 use super::interrupt::interruptible;
 use super::offline::with_storage;
-use super::output::{self, Column};
+use super::output;
 use super::progress::Progress;
+use super::table::Column;
 use crate::transfer::{self, Counts, Powers, Report};
 
 /// What is read of the input at a time, in bytes.

@@ -2,34 +2,39 @@
 //! terminal. What must not come in: anything that a running gateway needs too.
 
 mod backends;
+mod completions;
 mod config;
 mod connect;
+mod daily;
 mod export;
 mod import;
 mod interrupt;
+mod man;
 mod offline;
 mod output;
 mod progress;
 mod serve;
+mod table;
 mod target;
 mod team;
+mod terminal;
 mod token;
 mod user;
+mod when;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use mosaic_core::{Error, ErrorKind, Result};
-
-use connect::Connect;
 
 const EXAMPLES: &str = "\
 Examples:
   mosaic serve
   mosaic import team.jsonl.gz --url http://127.0.0.1:7420
   mosaic token create --user ada --name laptop
+  mosaic task list --assignee me --url http://127.0.0.1:7420
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -47,6 +52,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Task(daily::Task),
+    Note(daily::Note),
+    Search(daily::Search),
     Import(import::Import),
     Export(export::Export),
     User(user::User),
@@ -54,6 +62,8 @@ enum Command {
     Token(token::Token),
     Config(config::Config),
     Backends(backends::Backends),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Parses the arguments, runs the command and says how it went.
@@ -89,22 +99,25 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> 
         }
         _ => error,
     })?;
-    match cli.command.connect().map_or(Ok(()), Connect::check) {
+    match cli.command.check(cli.config.as_deref()) {
         Ok(()) => Ok(cli),
         Err(why) => Err(Cli::command().error(clap::error::ErrorKind::MissingRequiredArgument, why)),
     }
 }
 
 impl Command {
-    /// How it reaches a running gateway, where it can.
-    fn connect(&self) -> Option<&Connect> {
+    /// Checks how it is to reach a running gateway, where it can or must.
+    fn check(&self, config: Option<&Path>) -> Result<(), String> {
         match self {
-            Self::Import(command) => Some(command.connect()),
-            Self::Export(command) => Some(command.connect()),
-            Self::User(command) => Some(command.connect()),
-            Self::Team(command) => Some(command.connect()),
-            Self::Token(command) => Some(command.connect()),
-            Self::Serve(_) | Self::Config(_) | Self::Backends(_) => None,
+            Self::Task(command) => command.check(config),
+            Self::Note(command) => command.check(config),
+            Self::Search(command) => command.check(config),
+            Self::Import(command) => command.connect().check(),
+            Self::Export(command) => command.connect().check(),
+            Self::User(command) => command.connect().check(),
+            Self::Team(command) => command.connect().check(),
+            Self::Token(command) => command.connect().check(),
+            Self::Serve(_) | Self::Config(_) | Self::Backends(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
         }
     }
 
@@ -112,6 +125,9 @@ impl Command {
         let config = config.as_deref();
         match self {
             Self::Serve(command) => command.run(config).await,
+            Self::Task(command) => command.run().await,
+            Self::Note(command) => command.run().await,
+            Self::Search(command) => command.run().await,
             Self::Import(command) => command.run(config).await,
             Self::Export(command) => command.run(config).await,
             Self::User(command) => command.run(config).await,
@@ -119,6 +135,8 @@ impl Command {
             Self::Token(command) => command.run(config).await,
             Self::Config(command) => command.run(config).await,
             Self::Backends(command) => command.run(),
+            Self::Completions(command) => command.run(Cli::command()),
+            Self::Man(command) => command.run(Cli::command()),
         }
     }
 }

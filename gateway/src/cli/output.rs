@@ -2,14 +2,16 @@
 //! away (`mosaic user list | head -1`) ends a command quietly.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
 use mosaic_core::{Error, ErrorKind, Result, Timestamp};
 use serde::Serialize;
+
+use super::table::{Cell, Column, layout};
+use super::terminal::{Screen, Style, is_unseen, visible};
 
 /// The source of an error which says that nobody reads standard output any more.
 #[derive(Debug)]
@@ -39,8 +41,8 @@ pub(super) fn line(text: &str) -> Result<()> {
     write(&visible(text))
 }
 
-/// Writes a text as it is, and the end of its line, to standard output.
-fn write(text: &str) -> Result<()> {
+/// Writes a text as it is, colours and all, and the end of its line, to standard output.
+pub(super) fn write(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(unwritable)
 }
@@ -71,34 +73,9 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", visible(text));
 }
 
-/// How the cells of a column are placed.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Column {
-    /// Text, from the left.
-    Text(&'static str),
-    /// A number, to the right.
-    Number(&'static str),
-}
-
 /// Writes a table to standard output: a line of headings, then one line a row.
-pub(super) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|column| match column {
-        Column::Text(name) | Column::Number(name) => *name,
-    }));
-    for row in rows {
-        table.add_row(row.iter().map(|cell| visible(cell)));
-    }
-    for (i, column) in columns.iter().enumerate() {
-        if let Some(cells) = table.column_mut(i) {
-            cells.set_padding((0, 2));
-            if matches!(column, Column::Number(_)) {
-                cells.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    write(&table.trim_fmt())
+pub(super) fn table<C: Into<Cell>>(columns: &[Column], rows: impl IntoIterator<Item = Vec<C>>) -> Result<()> {
+    write(&layout(columns, rows, Screen::of_stdout()))
 }
 
 /// A time to the second; a dash for none.
@@ -124,8 +101,8 @@ pub(super) fn failed(error: &Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let hint = error.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
-    let (on, off) = if coloured() { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
-    let _ = writeln!(io::stderr().lock(), "{on}error:{off} {}", visible(&format!("{error}{hint}")));
+    let mark = Screen::of_stderr().paint("error:", Style::Bad);
+    let _ = writeln!(io::stderr().lock(), "{mark} {}", visible(&format!("{error}{hint}")));
     ExitCode::FAILURE
 }
 
@@ -136,37 +113,13 @@ pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
     note(&format!("fault in mosaic {}: {what}{place}; please report it", env!("CARGO_PKG_VERSION")));
 }
 
-/// Whether standard error takes colours: it is a terminal that knows them, and nobody said no (no-color.org).
-fn coloured() -> bool {
-    let says_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !says_no && std::env::var_os("TERM").is_none_or(|term| term != "dumb") && io::stderr().is_terminal()
-}
-
-/// The text on one line, without characters that a terminal would obey: names and titles are other people's.
-fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\t' => ' ',
-            c if is_unseen(c) => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
-/// Whether a character moves, hides or turns what is around it: controls, line separators, and marks of direction (UAX #9, 2).
-fn is_unseen(c: char) -> bool {
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown_as_nothing_to_obey() {
+    fn json_says_all_and_a_terminal_obeys_none_of_it() {
         let text = "a\u{1b}[31mb\nc\u{202e}d\u{9b}\u{2028} é 漢";
-        assert_eq!(visible(text), "a\u{fffd}[31mb c\u{fffd}d\u{fffd}\u{fffd} é 漢");
         let json = harmless(&serde_json::to_string_pretty(&[text]).unwrap());
         assert_eq!(json, "[\n  \"a\\u001b[31mb\\nc\\u202ed\\u009b\\u2028 é 漢\"\n]");
         assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap()[0], text, "it says the same");

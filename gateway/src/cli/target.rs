@@ -130,7 +130,7 @@ impl Target {
     /// Changes fields of a record; null removes one.
     pub(super) async fn update<T: Account>(&self, id: Id, patch: &Map<String, Value>) -> Result<T> {
         match self {
-            Self::Gateway(client) => client.update(T::KIND, id, patch).await,
+            Self::Gateway(client) => client.update(T::KIND, id, patch, None).await,
             Self::Data(records) => records.update(Scope::System, T::KIND, id, patch, None).await,
         }?
         .try_into()
@@ -139,7 +139,7 @@ impl Target {
     /// Removes a record.
     pub(super) async fn remove<T: Account>(&self, id: Id) -> Result<()> {
         match self {
-            Self::Gateway(client) => client.delete(T::KIND, id).await,
+            Self::Gateway(client) => client.delete(T::KIND, id, None).await,
             Self::Data(records) => records.delete(Scope::System, T::KIND, id, None).await,
         }
     }

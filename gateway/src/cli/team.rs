@@ -8,7 +8,8 @@ use mosaic_core::{Error, ErrorKind, Membership, Record, Result, User};
 use serde_json::json;
 
 use super::connect::Connect;
-use super::output::{self, Column};
+use super::output;
+use super::table::Column;
 use super::target::{Common, Target, given};
 
 const EXAMPLES: &str = "\

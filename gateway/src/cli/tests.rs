@@ -52,6 +52,23 @@ fn commands_are_taken_as_documented() {
     taken(&["token", "--token-file", "t", "list", "--url", "http://127.0.0.1:7420"]);
     taken(&["config", "check"]);
     taken(&["backends", "--json"]);
+    const URL: [&str; 2] = ["--url", "http://127.0.0.1:7420"];
+    const ID: &str = "0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f";
+    for command in [
+        &["task", "list", "--status", "open,in_progress", "--assignee", "me", "--team", "ops", "--limit", "5"][..],
+        &["task", "list", "--all", "--view-all", "--json"],
+        &["task", "show", ID],
+        &["task", "add", "Order", "new", "shelves", "--due", "2w", "--priority", "high", "--tag", "a", "--tag", "b", "--body-file", "-"],
+        &["task", "set", ID, "--no-due", "--no-assignee", "--no-team", "--no-tags", "--edit", "--revision", "3"],
+        &["note", "set", ID, "--body", ""],
+        &["note", "remove", ID, "--revision", "3"],
+        &["search", "in-place", "updates", "--kind", "note,message", "--team", "ops", "--limit", "100"],
+    ] {
+        taken(&[command, &URL].concat());
+    }
+    taken(&["completions", "bash"]);
+    taken(&["man", "task", "add"]);
+    taken(&["man", "--dir", "man1"]);
 }
 
 #[test]
@@ -68,6 +85,28 @@ fn wrong_usage_is_refused_by_name() {
     for command in [&["import", "a.jsonl"][..], &["export", "-", "--url", ""], &["user", "list"], &["team", "list"], &["token", "list"]] {
         let error = refused(&[command, &["--token-file", "t"]].concat());
         assert!(error.contains("--url URL or MOSAIC_URL"), "{error}");
+    }
+    const ID: &str = "0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f";
+    for (command, named) in [
+        (&["task", "list"][..], "export MOSAIC_URL=http://"),
+        (&["note", "list", "--url", "", "--token-file", "t"], "--url URL"),
+        (&["search", "kiln"], "running gateway"),
+        (&["task", "set", ID], "--title"),
+        (&["task", "show", "0198"], "in full"),
+        (&["task", "add"], "<TITLE>"),
+        (&["task", "add", "x", "--body", "a", "--body-file", "b"], "--body-file"),
+        (&["task", "add", "x", "--priority", "7"], "urgent"),
+        (&["task", "add", "x", "--due", "soon"], "2w"),
+        (&["task", "list", "--status", "open,closed"], "cancelled"),
+        (&["task", "list", "--limit", "0"], "--limit"),
+        (&["task", "list", "--limit", "5", "--all"], "--all"),
+        (&["search"], "<WORDS>"),
+        (&["search", "x", "--kind", "user"], "message"),
+        (&["search", "x", "--limit", "101"], "100"),
+        (&["completions", "cmd"], "powershell"),
+    ] {
+        let error = refused(command);
+        assert!(error.contains(named), "{command:?}: {error}");
     }
     assert!(refused(&["nonsense"]).contains("nonsense"));
 }

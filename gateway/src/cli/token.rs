@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use mosaic_core::{Clock as _, Error, ErrorKind, Id, Record, Result, SystemClock, Timestamp, TokenScope, User, UserRole};
+use mosaic_core::{Clock as _, Error, ErrorKind, Id, Record, Result, SystemClock, TokenScope, User, UserRole};
 use serde_json::{Value, json};
 
 use super::connect::Connect;
-use super::output::{self, Column};
+use super::output;
+use super::table::Column;
 use super::target::{Common, Target, given};
+use super::when::When;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,29 +67,9 @@ struct Create {
         value_parser = PossibleValuesParser::new(TokenScope::ALL.iter().map(|scope| scope.as_str())),
     )]
     scopes: Vec<String>,
-    /// When it ceases to work: in 90d, 12h, 30m, or at a time such as 2027-01-01T00:00:00Z [default: never]
-    #[arg(long, value_name = "WHEN", value_parser = expiry)]
-    expires: Option<Expiry>,
-}
-
-/// When a token ceases to work.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Expiry {
-    /// In so many seconds.
-    In(i64),
-    At(Timestamp),
-}
-
-fn expiry(text: &str) -> Result<Expiry> {
-    if let Some((at, unit)) = text.char_indices().last()
-        && let Some(seconds) =
-            [('m', 60), ('h', 3_600), ('d', 86_400), ('w', 604_800)].iter().find(|(name, _)| *name == unit).map(|(_, s)| s)
-        && let Ok(count) = text[..at].parse::<u32>()
-        && count > 0
-    {
-        return Ok(Expiry::In(i64::from(count) * seconds));
-    }
-    text.parse().map(Expiry::At).map_err(|_| Error::invalid("give a span such as 90d, 12h or 30m, or a time such as 2027-01-01T00:00:00Z"))
+    /// When it ceases to work: in 90d, 12h, 30m, on 2027-01-01, or at 2027-01-01T12:00:00Z [default: never]
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<When>,
 }
 
 impl Token {
@@ -127,10 +109,7 @@ impl Create {
     async fn run(self, target: &Target, json: bool) -> Result<()> {
         let user: User = target.find("login", &self.user).await?;
         for_admins_only(&user, &self.scopes)?;
-        let expires_at = self.expires.map(|expiry| match expiry {
-            Expiry::In(seconds) => SystemClock.now().plus_seconds(seconds),
-            Expiry::At(time) => time,
-        });
+        let expires_at = self.expires.map(|when| when.after(SystemClock.now()));
         let mut fields = given([
             ("user_id", Some(user.id.to_string())),
             ("name", Some(self.name)),
@@ -188,19 +167,4 @@ async fn list(target: &Target, user: Option<&str>, json: bool) -> Result<()> {
             vec![token.id.to_string(), login, token.name, scopes, expires, output::time(token.last_used_at)]
         }),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_expiry_is_a_span_or_a_time() {
-        assert_eq!(expiry("90d").unwrap(), Expiry::In(90 * 86_400));
-        assert_eq!(expiry("30m").unwrap(), Expiry::In(1_800));
-        assert_eq!(expiry("2027-01-01T00:00:00Z").unwrap(), Expiry::At("2027-01-01T00:00:00Z".parse().unwrap()));
-        for text in ["", "d", "0d", "-1d", "90", "90x", "1.5h", "99999999999d", "2027-01-01", "é"] {
-            assert!(expiry(text).is_err(), "{text}");
-        }
-    }
 }

@@ -8,7 +8,8 @@ use mosaic_core::{Record, Result};
 use serde_json::{Value, json};
 
 use super::connect::Connect;
-use super::output::{self, Column};
+use super::output;
+use super::table::Column;
 use super::target::{Common, Target, given};
 
 const EXAMPLES: &str = "\

@@ -19,12 +19,16 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 /// # Errors
 /// [`ErrorKind::Internal`] when the listener does not know its address.
 pub(super) fn url(listener: &TcpListener) -> Result<String> {
-    let mut address =
-        listener.local_addr().map_err(|error| Error::new(ErrorKind::Internal, "the listener has no address").source(error))?;
+    let address = listener.local_addr().map_err(|error| Error::new(ErrorKind::Internal, "the listener has no address").source(error))?;
+    Ok(url_of(address))
+}
+
+/// The URL under which this machine reaches a gateway that listens at this address.
+pub(crate) fn url_of(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
     }
-    Ok(format!("http://{address}"))
+    format!("http://{address}")
 }
 
 fn refused(address: SocketAddr, error: io::Error) -> Error {

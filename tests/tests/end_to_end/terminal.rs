@@ -2,16 +2,23 @@
 
 use std::process::Stdio;
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use crate::harness::{Client, DataSet, Gateway, PATIENCE, Place, Signal, children, engine_of, signal};
+use crate::harness::{Client, DataSet, Gateway, PATIENCE, Place, Signal, children, engine_of, shared, signal};
 
 /// Runs a command of the binary under test on a terminal of its own.
 fn on_a_terminal(place: &Place, arguments: &[&str]) -> Child {
+    on_a_terminal_of(80, place, arguments)
+}
+
+/// The same, on a terminal of so many columns.
+fn on_a_terminal_of(columns: u16, place: &Place, arguments: &[&str]) -> Child {
     let command = place.command(arguments);
     let line =
         std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+    let line = format!("stty cols {columns}; exec {line}");
     let mut script = Command::new("script");
     script.args(["-q", "-e", "-f", "-c", &line, "/dev/null"]).current_dir(place.path("")).env_clear().env("TERM", "xterm");
     script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -94,4 +101,36 @@ async fn a_pipe_shows_what_came_out_of_it() {
     let rest = shown(&mut script, |_| false).await;
     assert_eq!(script.wait().await.unwrap().code(), Some(0), "{rest}");
     assert!(rest.contains("KIND") && rest.contains("note"), "no table in {rest}");
+}
+
+#[tokio::test]
+async fn lists_and_finds_fit_the_terminal_and_have_colours() {
+    let gateway = shared().await;
+    let person = gateway.person("terminal").await;
+    let title = "a long title about zqclay ".repeat(10);
+    let task = json!({ "title": title, "status": "in_progress", "assignee_id": person.id });
+    let task = person.client.create("tasks", task).await;
+    let id = task["id"].as_str().unwrap();
+    let place = Place::new().with_env("MOSAIC_URL", gateway.url()).with_env("MOSAIC_TOKEN", person.client.token());
+    let on = async |columns, place: &Place, command: &[&str]| {
+        let mut script = on_a_terminal_of(columns, place, command);
+        let text = shown(&mut script, |_| false).await;
+        assert_eq!(script.wait().await.unwrap().code(), Some(0), "{text}");
+        text.replace('\r', "")
+    };
+
+    let uncoloured = place.clone().with_env("NO_COLOR", "1");
+    for (columns, lines) in [(120, 2), (70, 3)] {
+        let list = on(columns, &uncoloured, &["task", "list"]).await;
+        assert!(!list.contains('\u{1b}'), "{list}");
+        let widest = list.lines().map(|line| line.chars().count()).max();
+        assert!(list.lines().count() == lines && widest.is_some_and(|widest| widest <= columns.into()), "{columns}: {list}");
+        assert!(list.contains("a long title") && list.contains('…') && list.contains(id), "{list}");
+    }
+    let list = on(120, &place, &["task", "list"]).await;
+    assert!(list.contains("\u{1b}[36min_progress\u{1b}[0m"), "{list}");
+    let found = on(120, &place, &["search", "zqclay"]).await;
+    assert!(found.contains("\u{1b}["), "{found}");
+    let dumb = on(120, &place.with_env("TERM", "dumb"), &["task", "show", id]).await;
+    assert!(!dumb.contains('\u{1b}') && dumb.contains(title.trim_end()), "{dumb}");
 }

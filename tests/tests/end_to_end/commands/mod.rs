@@ -2,4 +2,6 @@
 
 mod accounts;
 mod config;
+mod daily;
+mod shell;
 mod transfer;
