@@ -4,7 +4,7 @@ use mosaic_core::registry;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::{LISTEN, Limits, Log, Startup};
+use super::{LISTEN, Limits, Log, Startup, TIER};
 use crate::schema::hoist;
 
 /// The JSON Schema (2020-12) of the config file.
@@ -14,10 +14,13 @@ pub fn schema() -> Value {
     let mut properties = Map::new();
     properties.insert("$schema".into(), json!({ "type": "string", "description": "For editors: where this schema is." }));
     let tiers: Vec<_> = backends.iter().map(|entry| entry.tier).collect();
-    properties.insert(
-        "tier".into(),
-        json!({ "type": "string", "enum": tiers, "default": "local", "description": "Which backend keeps the data." }),
-    );
+    let mut tier = json!({ "type": "string", "enum": tiers });
+    // A build of somebody's own may lack the tier that is used by default: its config has to name one.
+    if tiers.contains(&TIER) {
+        tier["default"] = TIER.into();
+    }
+    tier["description"] = "Which backend keeps the data.".into();
+    properties.insert("tier".into(), tier);
     properties.insert(
         "listen".into(),
         json!({ "type": "string", "default": LISTEN, "description": "The address and port where the gateway answers." }),
