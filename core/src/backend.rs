@@ -115,6 +115,9 @@ pub struct Check {
 }
 
 impl Check {
+    /// The service of [`Self::config`].
+    pub const CONFIG: &str = "config";
+
     /// The red check of a tier whose section of the config cannot be used. `mosaic config check` tells it from what is wrong with a
     /// service.
     pub fn config(tier: &str, error: &Error) -> Self {
@@ -128,9 +131,6 @@ impl Check {
             remediation: error.hint_text().map(str::to_owned),
         }
     }
-
-    /// The service of [`Self::config`].
-    pub const CONFIG: &str = "config";
 }
 
 /// How something is.

@@ -14,13 +14,7 @@ pub fn schema() -> Value {
     let mut properties = Map::new();
     properties.insert("$schema".into(), json!({ "type": "string", "description": "For editors: where this schema is." }));
     let tiers: Vec<_> = backends.iter().map(|entry| entry.tier).collect();
-    let mut tier = json!({ "type": "string", "enum": tiers });
-    // A build of somebody's own may lack the tier that is used by default: its config has to name one.
-    if tiers.contains(&TIER) {
-        tier["default"] = TIER.into();
-    }
-    tier["description"] = "Which backend keeps the data.".into();
-    properties.insert("tier".into(), tier);
+    properties.insert("tier".into(), tier(&tiers));
     properties.insert(
         "listen".into(),
         json!({ "type": "string", "default": LISTEN, "description": "The address and port where the gateway answers." }),
@@ -45,6 +39,16 @@ pub fn schema() -> Value {
         "additionalProperties": false,
         "$defs": definitions,
     })
+}
+
+/// The key `tier`. A build of somebody's own may lack the one that is used by default: its config has to name another.
+pub(super) fn tier(built_in: &[&str]) -> Value {
+    let mut tier = json!({ "type": "string", "enum": built_in });
+    if built_in.contains(&TIER) {
+        tier["default"] = TIER.into();
+    }
+    tier["description"] = "Which backend keeps the data.".into();
+    tier
 }
 
 fn section<T: JsonSchema>(definitions: &mut Map<String, Value>) -> Value {
