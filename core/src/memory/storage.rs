@@ -194,6 +194,8 @@ fn same(now: &Record, record: &Record) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use futures::executor::block_on;
 
     use super::*;
@@ -256,13 +258,25 @@ mod tests {
 
     #[test]
     fn writers_at_once_do_not_pass_the_bound_together() {
-        let storage = MemoryStorage::bounded(100);
-        apply(&storage, vec![Change::Create(record(0))]).unwrap();
-        let write = |n: u128| apply(&storage, vec![Change::Create(record(2 * n + 1)), Change::Create(record(2 * n + 2))]).is_ok();
-        let taken: usize = std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..8).map(|w| scope.spawn(move || (0..20).filter(|n| write(20 * w + *n)).count())).collect();
-            writers.into_iter().map(|writer| writer.join().unwrap()).sum()
-        });
-        assert_eq!((taken, count(&storage)), (49, 99), "two at a time");
+        for _ in 0..300 {
+            let storage = MemoryStorage::bounded(3);
+            apply(&storage, vec![Change::Create(record(0)), Change::Create(record(1))]).unwrap();
+            let ready = AtomicUsize::new(0);
+            let write = |n| {
+                let changes = vec![Change::Create(record(n))];
+                // Whoever sleeps until the other is ready comes too late to meet it.
+                ready.fetch_add(1, Ordering::SeqCst);
+                while ready.load(Ordering::SeqCst) < 2 {
+                    std::hint::spin_loop();
+                }
+                apply(&storage, changes).is_ok()
+            };
+            let taken = std::thread::scope(|scope| {
+                let writers = [2, 3].map(|n| scope.spawn(move || write(n)));
+                writers.map(|writer| writer.join().unwrap())
+            });
+            assert!(taken == [true, false] || taken == [false, true], "{taken:?}");
+            assert_eq!(count(&storage), 3);
+        }
     }
 }
