@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Cache, Clock, Result, Storage, VectorIndex};
+use crate::{Cache, Clock, Error, Result, Storage, VectorIndex, refusal};
 
 /// A future that can be stored and sent to another thread.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -49,6 +50,23 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
 }
 
+impl Options {
+    /// Reads the section of `tier` into the backend's own type, which refuses unknown keys by `#[serde(deny_unknown_fields)]`.
+    /// Bounds are the backend's to check; [`refusal::config_key`] has the words for what is out of them.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`], naming the key: `tier.key`, or `tier` when it is about the section as a whole.
+    pub fn parse<T: DeserializeOwned>(&self, tier: &str) -> Result<T> {
+        serde_path_to_error::deserialize(&self.section).map_err(|error| {
+            let key = match error.path().to_string() {
+                whole if whole == "." => tier.to_owned(),
+                key => format!("{tier}.{key}"),
+            };
+            refusal::config_key(&key, error.inner())
+        })
+    }
+}
+
 /// A tier that a crate offers. Const-constructible, and submitted with [`crate::register_backend!`].
 pub struct BackendEntry {
     /// The word in the config that chooses it.
@@ -61,7 +79,7 @@ pub struct BackendEntry {
     /// [`crate::ErrorKind::Config`] naming the key of the section that cannot be used, and whatever stands in the way of opening.
     pub open: fn(Options) -> BoxFuture<Result<Backend>>,
     /// Looks whether it could be opened, without opening, migrating, starting or changing anything. Each check has its own deadline of 2 s.
-    /// A section that cannot be used is one red check of the service `config`.
+    /// A section that cannot be used is one red check of the service `config`: [`Check::config`].
     pub diagnose: fn(Options) -> BoxFuture<Vec<Check>>,
     /// The JSON Schema of its section of the config.
     pub schema: fn() -> schemars::Schema,
@@ -96,6 +114,25 @@ pub struct Check {
     pub remediation: Option<String>,
 }
 
+impl Check {
+    /// The service of [`Self::config`].
+    pub const CONFIG: &str = "config";
+
+    /// The red check of a tier whose section of the config cannot be used. `mosaic config check` tells it from what is wrong with a
+    /// service.
+    pub fn config(tier: &str, error: &Error) -> Self {
+        Self {
+            id: format!("{tier}.config"),
+            service: Self::CONFIG.to_owned(),
+            target: tier.to_owned(),
+            status: Status::Red,
+            latency_ms: 0,
+            message: error.to_string(),
+            remediation: error.hint_text().map(str::to_owned),
+        }
+    }
+}
+
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -106,4 +143,44 @@ pub enum Status {
     Yellow,
     /// It does not work.
     Red,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{ErrorKind, SystemClock};
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        server: Server,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Server {
+        port: u16,
+    }
+
+    fn parse(section: Value) -> Result<Config> {
+        Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: Arc::new(SystemClock) }.parse("acme")
+    }
+
+    #[test]
+    fn a_section_is_read_or_the_key_named() {
+        assert_eq!(parse(json!({ "server": { "port": 80 } })).unwrap().server.port, 80);
+        for (section, expected) in [
+            (json!({ "server": { "port": "x" } }), "acme.server.port cannot be used: invalid type: string \"x\", expected u16"),
+            (json!({ "sever": {} }), "acme.sever cannot be used: unknown field `sever`, expected `server`"),
+            (json!({}), "acme cannot be used: missing field `server`"),
+        ] {
+            let error = parse(section).unwrap_err();
+            assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Config, Some("mosaic config schema")));
+            assert!(error.to_string().starts_with(expected), "{error}");
+            let check = Check::config("acme", &error);
+            assert_eq!((check.service.as_str(), check.status, check.message), (Check::CONFIG, Status::Red, error.to_string()));
+        }
+    }
 }

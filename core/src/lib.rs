@@ -3,7 +3,10 @@
 //!
 //! # Writing a backend
 //!
+//! `examples/toy-backend` in the repository is a whole one, written as from outside, and `examples/toy-gateway` a binary that has it.
+//!
 //! 1. Implement [`Storage`], [`Cache`] and, if it keeps embeddings, [`VectorIndex`]. [`memory`] is the example to read first.
+//!    Sign-ins and the like need a cache that every gateway on the same data sees; where there is one gateway, [`memory::MemoryCache`] will do.
 //! 2. Offer it under a tier's name:
 //!    ```
 //!    use mosaic_core::{Backend, BackendEntry, memory};
@@ -19,8 +22,12 @@
 //!    assert_eq!(mosaic_core::registry::backend("acme")?.tier, "acme");
 //!    # Ok::<(), mosaic_core::Error>(())
 //!    ```
-//! 3. Make a binary that has it: `use acme_backend as _; fn main() -> std::process::ExitCode { mosaic_gateway::main() }`
-//! 4. Run the behaviour suite on it.
+//!    Its options are the section `acme` of the config: [`Options::parse`] reads it, [`Check::config`] says in `diagnose` that it cannot
+//!    be used.
+//! 3. Make a binary that has it: `use acme_backend as _; fn main() -> std::process::ExitCode { mosaic_gateway::main() }`. It depends on
+//!    `mosaic-gateway` with `default-features = false`, unless it is to have Mosaic's own tiers too.
+//! 4. Run the behaviour suite on it, by one line in an integration test: `mosaic_tests::behaviour_suite!(acme, Vectors);`, from the package
+//!    `mosaic-tests` with `default-features = false`.
 
 pub mod backend;
 pub mod cache;

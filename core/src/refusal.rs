@@ -1,5 +1,8 @@
-//! The words in which every backend refuses what breaks a rule of the model, so that clients read the same of each.
+//! The words in which every backend refuses what breaks a rule of the model, or of its section of the config, so that people
+//! read the same of each.
 //! What must not come in: the rules themselves; a backend checks them in its own way.
+
+use std::fmt::Display;
 
 use crate::{Error, ErrorKind, Id, Kind};
 
@@ -58,4 +61,9 @@ pub fn session_closed(id: Id) -> Error {
 /// A message that is taken over as it is says its place.
 pub fn without_place() -> Error {
     Error::invalid("the message comes without its place: seq counts from 1").with("field", "seq")
+}
+
+/// A key of the config, as `tier.key`, holds what cannot be used.
+pub fn config_key(key: &str, reason: impl Display) -> Error {
+    Error::new(ErrorKind::Config, format!("{key} cannot be used: {reason}")).with("key", key).hint("mosaic config schema")
 }

@@ -37,8 +37,9 @@ pub trait Storage: Send + Sync {
     /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Forbidden`], [`crate::ErrorKind::Stale`] with the present `revision`,
     /// [`crate::ErrorKind::Conflict`] for an id, login, slug or membership that is taken (users and teams share their ids, since both
     /// name spaces) and for records that still refer to a removed one, [`crate::ErrorKind::Invalid`] for a reference to a record
-    /// that is not there and for an assignee who could not read the task, and [`crate::ErrorKind::Stale`] for a state write whose
-    /// expectation does not hold.
+    /// that is not there and for an assignee who could not read the task. For the batch as a whole: [`crate::ErrorKind::Stale`] for a
+    /// state write whose expectation does not hold, [`crate::ErrorKind::Full`] when what it leaves does not fit, and those of the
+    /// backend itself.
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>>;
 
     /// Reads all records of all kinds in a fixed order: by kind in dependency order, then by id. Answers up to `limit` records
@@ -54,7 +55,9 @@ pub trait Storage: Send + Sync {
     /// cannot be taken is refused by itself, the rest goes in.
     ///
     /// # Errors
-    /// When nothing was taken: those of the backend itself, and [`crate::ErrorKind::Stale`] when the state write's expectation does not hold.
+    /// When nothing was taken: [`crate::ErrorKind::Stale`] when the state write's expectation does not hold, [`crate::ErrorKind::Full`]
+    /// when what is to be added does not fit (nothing is wrong with the records, so none is refused by itself), and those of the backend
+    /// itself.
     async fn load(&self, records: &[Record], state: Option<&StateWrite>) -> Result<Vec<Loaded>>;
 
     /// Finds the token with this hash (expired or not) and its user: the one door that needs no scope, since scopes come from it.

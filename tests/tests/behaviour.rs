@@ -1,4 +1,4 @@
-//! The behaviour suite on every backend that this repository ships, one line each.
+//! The behaviour suite on every backend that this repository ships, and on the toy one, one line each.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,9 +10,11 @@ use mosaic_core::{Backend, Options, Result, registry};
 use mosaic_pglite as _;
 use mosaic_tests::behaviour::{Opened, TestClock};
 use mosaic_tests::behaviour_suite;
+use toy_backend as _;
 
 behaviour_suite!(memory, Vectors);
 behaviour_suite!(pglite, Vectors);
+behaviour_suite!(toy, Vectors);
 
 async fn memory() -> Result<Opened> {
     let clock = Arc::new(TestClock::default());
@@ -31,6 +33,14 @@ async fn pglite() -> Result<Opened> {
     let section = serde_json::json!({ "data_dir": fresh_dir(), "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") });
     let options = Options { section, base_dir: PathBuf::new(), command: "test", url: None, clock: clock.clone() };
     let backend = (registry::backend("local")?.open)(options).await?;
+    Ok(Opened { backend, clock: Some(clock) })
+}
+
+async fn toy() -> Result<Opened> {
+    let clock = Arc::new(TestClock::default());
+    let section = serde_json::json!({});
+    let options = Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: clock.clone() };
+    let backend = (registry::backend("scratch")?.open)(options).await?;
     Ok(Opened { backend, clock: Some(clock) })
 }
 

@@ -168,6 +168,39 @@ fn a_gateway_holds_only_the_tiers_it_was_built_with() {
 }
 
 #[test]
+fn a_backend_of_ones_own_needs_core_alone_and_nothing_of_ours_needs_it() {
+    let packages = packages();
+    let names = |package: &Value| -> BTreeSet<String> {
+        package["dependencies"].as_array().unwrap().iter().map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let toy = packages.iter().find(|package| package["name"] == "toy-backend").unwrap();
+    assert_eq!(among(&names(toy), &["mosaic", "toy", "inventory"]), ["mosaic-core"], "for its tests neither");
+    let manifest = std::fs::read_to_string(toy["manifest_path"].as_str().unwrap()).unwrap();
+    assert!(!manifest.contains("inventory"), "registering goes through core");
+
+    let users = packages.iter().filter(|package| names(package).contains("toy-backend"));
+    let users: BTreeSet<_> = users.map(|package| package["name"].as_str().unwrap()).collect();
+    assert_eq!(users, BTreeSet::from(["mosaic-tests", "toy-gateway"]));
+}
+
+#[test]
+fn a_gateway_with_a_backend_of_ones_own_is_three_lines() {
+    let text = std::fs::read_to_string(root().join("examples/toy-gateway/src/main.rs")).unwrap();
+    let code = without_comments(&text);
+    let lines: Vec<_> = code.lines().map(str::trim).filter(|line| !["", "}"].contains(line)).collect();
+    assert_eq!(lines, ["use toy_backend as _;", "fn main() -> std::process::ExitCode {", "mosaic_gateway::main()"]);
+
+    let built_from = dependencies("toy-gateway", &["-e", "normal,build"]);
+    assert_eq!(among(&built_from, &["mosaic", "toy"]), ["mosaic-core", "mosaic-gateway", "toy-backend", "toy-gateway"]);
+}
+
+#[test]
+fn the_behaviour_suite_comes_without_a_gateway() {
+    let names = dependencies("mosaic-tests", &["-e", "normal,build", "--no-default-features"]);
+    assert_eq!(among(&names, &["mosaic", "toy", "sqlx", "wasmer", "axum"]), ["mosaic-core", "mosaic-tests"]);
+}
+
+#[test]
 fn every_tier_that_a_feature_builds_in_is_registered() {
     let packages = packages();
     let gateway = packages.iter().find(|package| package["name"] == "mosaic-gateway").unwrap();
@@ -186,7 +219,7 @@ fn every_tier_that_a_feature_builds_in_is_registered() {
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let silent: Vec<_> = ["core", "backends", "gateway", "tests"]
+    let silent: Vec<_> = ["core", "backends", "gateway", "tests", "examples"]
         .iter()
         .flat_map(|directory| sources(&root().join(directory)))
         .filter(|(_, text)| !text.starts_with("//! "))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mosaic_core::{Error, ErrorKind, Options, Result};
+use mosaic_core::{Options, Result, refusal};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -50,20 +50,14 @@ impl Config {
     /// Reads the section, checks its bounds, and makes its paths absolute.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] naming the key that cannot be used.
+    /// [`mosaic_core::ErrorKind::Config`] naming the key that cannot be used.
     pub(crate) fn read(options: &Options) -> Result<Self> {
-        let mut config: Self = serde_path_to_error::deserialize(&options.section).map_err(|error| {
-            let key = match error.path().to_string() {
-                whole if whole == "." => "local".to_owned(),
-                key => format!("local.{key}"),
-            };
-            unusable(&key, error.inner().to_string())
-        })?;
+        let mut config: Self = options.parse("local")?;
         if !(1..=120).contains(&config.statement_timeout_seconds) {
-            return Err(unusable("local.statement_timeout_seconds", "not between 1 and 120".to_owned()));
+            return Err(refusal::config_key("local.statement_timeout_seconds", "not between 1 and 120"));
         }
         if !(1..=65_536).contains(&config.vector_memory_mib) {
-            return Err(unusable("local.vector_memory_mib", "not between 1 and 65536".to_owned()));
+            return Err(refusal::config_key("local.vector_memory_mib", "not between 1 and 65536"));
         }
         config.data_dir = absolute("local.data_dir", &options.base_dir, &config.data_dir)?;
         if let Some(executable) = &mut config.engine_executable {
@@ -84,20 +78,16 @@ impl Config {
 
 fn absolute(key: &str, base_dir: &Path, path: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
-        return Err(unusable(key, "an empty path".to_owned()));
+        return Err(refusal::config_key(key, "an empty path"));
     }
-    std::path::absolute(base_dir.join(path)).map_err(|error| unusable(key, "a path that cannot be resolved".to_owned()).source(error))
-}
-
-fn unusable(key: &str, reason: String) -> Error {
-    Error::new(ErrorKind::Config, format!("{key} cannot be used: {reason}")).with("key", key).hint("mosaic config schema")
+    std::path::absolute(base_dir.join(path)).map_err(|error| refusal::config_key(key, "a path that cannot be resolved").source(error))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use mosaic_core::SystemClock;
+    use mosaic_core::{ErrorKind, SystemClock};
     use serde_json::{Value, json};
 
     use super::*;

@@ -18,7 +18,7 @@ type Finding = (Status, String, Option<String>);
 pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
     let config = match Config::read(&options) {
         Ok(config) => config,
-        Err(error) => return vec![check("local.config", "config", "local", Instant::now(), refused(&error))],
+        Err(error) => return vec![Check::config("local", &error)],
     };
     let layout = Layout::new(config.data_dir);
     let asking = Owner::this_process(&options);

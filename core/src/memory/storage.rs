@@ -18,6 +18,12 @@ use crate::{
 pub struct MemoryStorage(RwLock<Tables>);
 
 impl MemoryStorage {
+    /// A storage that takes so many records, of all kinds together. A batch or a load that would leave more takes no effect and is
+    /// [`ErrorKind::Full`]; whoever knows what sets the bound adds a hint to that error.
+    pub fn bounded(max_records: usize) -> Self {
+        Self(RwLock::new(Tables::bounded(max_records)))
+    }
+
     /// The tables, to read. A panic elsewhere does no harm to them: an unfinished transaction is undone as it unwinds.
     pub(super) fn read(&self) -> Result<RwLockReadGuard<'_, Tables>> {
         let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -183,5 +189,94 @@ fn same(now: &Record, record: &Record) -> bool {
     match (now, record) {
         (Record::Token(now), Record::Token(token)) => *now == Token { last_used_at: now.last_used_at, ..token.clone() },
         _ => now == record,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::{Change, Clock as _, Note, SystemClock};
+
+    /// The record with this number: a user, and behind them their notes.
+    fn record(n: u128) -> Record {
+        let id = Id::from_u128(n + 1);
+        let created_at = SystemClock.now();
+        let json = match n {
+            0 => serde_json::json!({ "kind": "user", "id": id, "login": "ada", "name": "Ada", "created_at": created_at }),
+            _ => serde_json::json!({ "kind": "note", "id": id, "owner_id": Id::from_u128(1), "title": "note", "created_at": created_at }),
+        };
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn apply(storage: &MemoryStorage, changes: Vec<Change>) -> Result<Vec<Applied>> {
+        block_on(storage.apply(Scope::System, &Batch { at: SystemClock.now(), changes, state: None }))
+    }
+
+    fn count(storage: &MemoryStorage) -> usize {
+        block_on(storage.export(None, usize::MAX, Tokens::WithHashes)).unwrap().len()
+    }
+
+    fn assert_full<T: std::fmt::Debug>(outcome: Result<T>) {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind(), error.get("max_records")), (ErrorKind::Full, Some("3")));
+    }
+
+    #[test]
+    fn a_bound_is_what_a_batch_leaves() {
+        let storage = MemoryStorage::bounded(3);
+        assert_full(apply(&storage, (0..4).map(|n| Change::Create(record(n))).collect()));
+        assert_eq!(count(&storage), 0, "whole or not at all");
+        apply(&storage, (0..3).map(|n| Change::Create(record(n))).collect()).unwrap();
+        assert_full(apply(&storage, vec![Change::Create(record(3))]));
+
+        let Record::Note(note) = block_on(storage.get(Scope::System, Kind::Note, record(2).id())).unwrap().unwrap() else { panic!() };
+        let again = apply(&storage, vec![Change::Create(note.clone().into())]).unwrap();
+        assert!(matches!(again[..], [Applied::Unchanged(_)]), "what is there already takes no room");
+        apply(&storage, vec![Change::Update(Note { title: "changed".into(), ..note.clone() }.into())]).unwrap();
+        let in_its_place = vec![Change::Create(record(3)), Change::Delete { kind: Kind::Note, id: note.id, revision: None }];
+        apply(&storage, in_its_place).unwrap();
+        assert_eq!(count(&storage), 3);
+    }
+
+    #[test]
+    fn a_load_past_the_bound_takes_nothing() {
+        let storage = MemoryStorage::bounded(3);
+        let records: Vec<_> = (0..4).map(record).collect();
+        let state = StateWrite { name: "checkpoint".into(), value: Some(4.into()), expect: 0 };
+        assert_full(block_on(storage.load(&records, Some(&state))));
+        assert_eq!((count(&storage), block_on(storage.state("checkpoint")).unwrap()), (0, None));
+        block_on(storage.load(&records[..3], Some(&state))).unwrap();
+        assert!(matches!(
+            block_on(storage.load(&records[..3], None)).unwrap()[..],
+            [Loaded::Unchanged, Loaded::Unchanged, Loaded::Unchanged]
+        ));
+    }
+
+    #[test]
+    fn writers_at_once_do_not_pass_the_bound_together() {
+        for _ in 0..300 {
+            let storage = MemoryStorage::bounded(3);
+            apply(&storage, vec![Change::Create(record(0)), Change::Create(record(1))]).unwrap();
+            let ready = AtomicUsize::new(0);
+            let write = |n| {
+                let changes = vec![Change::Create(record(n))];
+                // Whoever sleeps until the other is ready comes too late to meet it.
+                ready.fetch_add(1, Ordering::SeqCst);
+                while ready.load(Ordering::SeqCst) < 2 {
+                    std::hint::spin_loop();
+                }
+                apply(&storage, changes).is_ok()
+            };
+            let taken = std::thread::scope(|scope| {
+                let writers = [2, 3].map(|n| scope.spawn(move || write(n)));
+                writers.map(|writer| writer.join().unwrap())
+            });
+            assert!(taken == [true, false] || taken == [false, true], "{taken:?}");
+            assert_eq!(count(&storage), 3);
+        }
     }
 }

@@ -14,10 +14,17 @@ pub(super) struct Tables {
     ended: BTreeMap<String, u64>,
     /// Of records that are there, by model, kind and id, which is the order of an export.
     pub(super) embeddings: BTreeMap<(String, Kind, Id), Embedding>,
+    /// How many records it takes, where it does not take any number.
+    max_records: Option<usize>,
     closed: bool,
 }
 
 impl Tables {
+    /// Tables that take so many records.
+    pub(super) fn bounded(max_records: usize) -> Self {
+        Self { max_records: Some(max_records), ..Self::default() }
+    }
+
     /// What is left of a storage that was closed.
     pub(super) fn closed() -> Self {
         Self { closed: true, ..Self::default() }
@@ -135,8 +142,12 @@ impl<'a> Transaction<'a> {
         self.removed.push((kind, id));
     }
 
-    /// Keeps the changes, if the state write that goes with them can be done. Embeddings end with their records.
+    /// Keeps the changes, if they leave no more records than the tables take and the state write that goes with them can be done.
+    /// Embeddings end with their records.
     pub(super) fn commit(mut self, state: Option<&StateWrite>) -> Result<()> {
+        if let Some(max_records) = self.tables.max_records.filter(|max_records| self.tables.records.len() > *max_records) {
+            return Err(Error::new(ErrorKind::Full, "the storage takes no more records").with("max_records", max_records));
+        }
         if let Some(write) = state {
             self.tables.put_state(write)?;
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use mosaic_core::{Error, ErrorKind, Result, Status, registry};
+use mosaic_core::{Check, Error, ErrorKind, Result, Status, registry};
 
 use super::output;
 use crate::{config, open};
@@ -48,7 +48,7 @@ impl Config {
 async fn check(config: &config::Config) -> Result<()> {
     let backend = registry::backend(&config.tier)?;
     let checks = (backend.diagnose)(open::options(config, "config", None)).await;
-    match checks.into_iter().find(|check| check.service == "config" && check.status == Status::Red) {
+    match checks.into_iter().find(|check| check.service == Check::CONFIG && check.status == Status::Red) {
         Some(refused) => {
             let error = Error::new(ErrorKind::Config, refused.message);
             let error = match &config.source {

@@ -31,6 +31,9 @@ pub use startup::Startup;
 /// The file that is looked for in the working directory.
 pub const FILE: &str = "mosaic.config.json";
 
+/// The tier that is used unless the config names one.
+pub const TIER: &str = "local";
+
 /// Where the gateway answers unless the config says otherwise.
 pub const LISTEN: &str = "127.0.0.1:7420";
 
@@ -145,7 +148,7 @@ impl fmt::Debug for Config {
 /// The keys of our own, with their defaults.
 fn defaults() -> Map<String, Value> {
     let mut own = Map::new();
-    own.insert("tier".into(), "local".into());
+    own.insert("tier".into(), TIER.into());
     own.insert("listen".into(), LISTEN.into());
     own.insert("limits".into(), serde_json::json!(Limits::default()));
     own.insert("startup".into(), serde_json::json!(Startup::default()));

@@ -4,7 +4,7 @@ use mosaic_core::registry;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::{LISTEN, Limits, Log, Startup};
+use super::{LISTEN, Limits, Log, Startup, TIER};
 use crate::schema::hoist;
 
 /// The JSON Schema (2020-12) of the config file.
@@ -14,10 +14,7 @@ pub fn schema() -> Value {
     let mut properties = Map::new();
     properties.insert("$schema".into(), json!({ "type": "string", "description": "For editors: where this schema is." }));
     let tiers: Vec<_> = backends.iter().map(|entry| entry.tier).collect();
-    properties.insert(
-        "tier".into(),
-        json!({ "type": "string", "enum": tiers, "default": "local", "description": "Which backend keeps the data." }),
-    );
+    properties.insert("tier".into(), tier(&tiers));
     properties.insert(
         "listen".into(),
         json!({ "type": "string", "default": LISTEN, "description": "The address and port where the gateway answers." }),
@@ -42,6 +39,16 @@ pub fn schema() -> Value {
         "additionalProperties": false,
         "$defs": definitions,
     })
+}
+
+/// The key `tier`. A build of somebody's own may lack the one that is used by default: its config has to name another.
+pub(super) fn tier(built_in: &[&str]) -> Value {
+    let mut tier = json!({ "type": "string", "enum": built_in });
+    if built_in.contains(&TIER) {
+        tier["default"] = TIER.into();
+    }
+    tier["description"] = "Which backend keeps the data.".into();
+    tier
 }
 
 fn section<T: JsonSchema>(definitions: &mut Map<String, Value>) -> Value {

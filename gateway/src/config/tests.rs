@@ -146,3 +146,9 @@ fn the_schema_knows_every_key() {
     assert!(schema["$defs"]["LogFormat"].is_object());
     assert_eq!(schema["additionalProperties"], false);
 }
+
+#[test]
+fn the_schema_names_no_default_that_the_build_lacks() {
+    assert_eq!(schema::tier(&["acme", "local"])["default"], "local");
+    assert_eq!(schema::tier(&["acme"]).get("default"), None);
+}
