@@ -133,6 +133,19 @@ impl Client {
         Ok(first)
     }
 
+    /// The id of the user whom the token acts for.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn me(&self) -> Result<Id> {
+        #[derive(Deserialize)]
+        struct Me {
+            user: Record,
+        }
+        let me: Me = self.answer(self.request(Method::GET, self.url(&["me"])?)).await?;
+        Ok(me.user.id())
+    }
+
     /// Searches, by the parameters of the API; answers what it answers.
     ///
     /// # Errors

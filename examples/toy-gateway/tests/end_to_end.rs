@@ -148,8 +148,8 @@ async fn records_are_kept_until_it_is_full() {
     assert_eq!((full.kind(), full.message()), (ErrorKind::Full, "the storage takes no more records"));
     // What to do about it is the operator's to know.
     gateway.logged("raise scratch.max_records");
-    client.update(Kind::Note, note.id(), &fields(json!({ "title": "changed" }))).await.unwrap();
-    client.delete(Kind::Note, note.id()).await.unwrap();
+    client.update(Kind::Note, note.id(), &fields(json!({ "title": "changed" })), None).await.unwrap();
+    client.delete(Kind::Note, note.id(), None).await.unwrap();
     client.create(Kind::Note, &fields(json!({ "title": "in its place" }))).await.unwrap();
 
     let users = client.list(Kind::User, &[]).await.unwrap();

@@ -12,6 +12,7 @@ mod front;
 mod health;
 mod held;
 mod list;
+mod me;
 mod measure;
 mod openapi;
 mod params;
@@ -49,6 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
             api = api.route(&paths::embedding(*kind), embeddings::methods(*kind));
         }
     }
+    api = api.route("/api/v1/me", get(me::me));
     api = api.route("/api/v1/search", get(search::by_words).post(search::by_any));
     api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));
     Router::new()

@@ -185,3 +185,15 @@ async fn after_a_change_principals_are_soon_cached_again() {
         assert_eq!((eve().await, eve().await), (1, 0), "{path}");
     }
 }
+
+#[tokio::test]
+async fn any_token_is_told_whom_it_acts_for() {
+    let world = World::new().await;
+    for scopes in [&[TokenScope::Agent][..], &[TokenScope::Operator], &[TokenScope::Read, TokenScope::Admin]] {
+        let person = world.token(&world.ada, scopes, None).await;
+        let me = world.get(&person, "/api/v1/me").await.is(200).body;
+        assert_eq!((&me["user"]["login"], &me["token"]["id"]), (&json!("ada"), &json!(person.token_id)));
+        assert!(me["token"].get("hash").is_none());
+    }
+    world.get(&world.ada, "/api/v1/me?view=all").await.is_problem(400, "invalid_request", &["view"]);
+}

@@ -56,7 +56,7 @@ async fn a_vector_finds_only_what_the_caller_may_see() {
     let world = World::new().await;
     let mine = world.embedded(&world.ada, "mine", &[1.0, 0.0]).await;
     let vector = json!({ "vector": { "model": MODEL, "components": [1, 0] } });
-    assert_eq!(world.search(&world.ada, vector.clone()).await.0, [mine.clone()]);
+    assert_eq!(world.search(&world.ada, vector.clone()).await.0, std::slice::from_ref(&mine));
     assert!(world.search(&world.bob, vector.clone()).await.0.is_empty());
     assert!(world.search(&world.root, vector.clone()).await.0.is_empty());
     let all = world.post(&world.root, "/api/v1/search?view=all", vector.clone()).await.is(200);

@@ -5,7 +5,6 @@ mod body;
 mod editor;
 mod fields;
 mod list;
-mod me;
 mod names;
 mod note;
 mod record;

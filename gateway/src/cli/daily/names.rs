@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use mosaic_core::{ErrorKind, Id, Kind, Record, Result, Team, User};
 
-use super::me;
 use crate::cli::target::Target;
 use crate::client::Client;
 
@@ -17,7 +16,7 @@ const AT_ONCE: usize = 8;
 /// The id of a user by login or id, or of oneself.
 pub(super) async fn user(client: &Client, name: &str) -> Result<Id> {
     match name {
-        ME => me::id(client).await,
+        ME => client.me().await,
         _ => Ok(Target::Gateway(client.clone()).find::<User>("login", name).await?.id),
     }
 }

@@ -135,6 +135,12 @@ pub(super) fn others() -> Map<String, Value> {
         |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
     let kinds: Vec<_> = Kind::searched().map(Kind::singular).collect();
     let paths = json!({
+        "/api/v1/me": { "get": {
+            "operationId": "me", "tags": ["gateway"],
+            "summary": "Say who asks",
+            "description": "The user that the token acts for, and the token. Any token may ask.",
+            "responses": with_problems(json!({ "200": json_response("Who asks.", "Me") }), &[404]),
+        } },
         "/api/v1/search": { "get": {
             "operationId": "search", "tags": ["search"],
             "summary": "Find records by their words",

@@ -23,6 +23,16 @@ pub(super) fn all() -> Map<String, Value> {
     add("Wanted", schema_for!(Wanted), "Wanted", &mut schemas);
     add("Found", schema_for!(Found), "", &mut schemas);
     add("NewEmbedding", schema_for!(NewEmbedding), "", &mut schemas);
+    let record = |kind| json!({ "$ref": format!("{SCHEMAS}{}", name(kind)) });
+    schemas.insert(
+        "Me".into(),
+        json!({
+            "type": "object",
+            "description": "Who asks: the user that the token acts for, and the token.",
+            "properties": { "user": record(Kind::User), "token": record(Kind::Token) },
+            "required": ["user", "token"],
+        }),
+    );
     schemas.insert("Problem".into(), problem());
     schemas
 }
