@@ -9,10 +9,12 @@ use mosaic_core::memory::{MemoryCache, MemoryStorage, MemoryVectors};
 use mosaic_core::{Backend, Options, Result, registry};
 use mosaic_pglite as _;
 use mosaic_tests::behaviour::{Opened, TestClock};
-use mosaic_tests::behaviour_suite;
+use mosaic_tests::{behaviour_suite, visibility_oracle};
 
 behaviour_suite!(memory, Vectors);
 behaviour_suite!(pglite);
+
+visibility_oracle!(memory, pglite);
 
 async fn memory() -> Result<Opened> {
     let clock = Arc::new(TestClock::default());

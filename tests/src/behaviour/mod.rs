@@ -49,6 +49,7 @@ pub mod visibility;
 pub use clock::TestClock;
 pub use env::Env;
 pub use suite::{Capability, Opened, Suite};
+pub(crate) use suite::{Open, RUNTIME};
 
 /// Calls a macro of the caller's with every case, by area.
 #[macro_export]
