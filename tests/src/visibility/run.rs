@@ -16,13 +16,10 @@ use crate::behaviour::{Env, Open, RUNTIME};
 const CASES: u64 = 10_000;
 
 /// How often somebody changes something in a world.
-const STEPS: u64 = 24;
+const STEPS: u64 = 30;
 
-/// How often somebody looks about after each change.
-const LOOKS: usize = 3;
-
-/// More records than a world has.
-const EVERYTHING: usize = 1_000;
+/// How many records an export reads at once.
+const PAGE: usize = 1_000;
 
 /// How often a world that fails is tried again with fewer steps.
 const ATTEMPTS: usize = 200;
@@ -148,11 +145,8 @@ impl<'r> Run<'r> {
         for (scope, call) in &aftermath.calls {
             self.call(*scope, call).await?;
         }
-        for _ in 0..LOOKS {
-            let (scope, call) = draw.look(&self.world, has_vectors);
-            self.call(scope, &call).await?;
-        }
-        Ok(())
+        let (scope, call) = draw.look(&self.world, has_vectors);
+        self.call(scope, &call).await
     }
 
     /// Compares one call.
@@ -215,7 +209,15 @@ impl<'r> Run<'r> {
 }
 
 async fn everything(env: &Env) -> Result<Vec<Record>> {
-    env.storage.export(None, EVERYTHING, Tokens::WithHashes).await
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        let after = records.last().map(|last| (last.kind(), last.id()));
+        let page = env.storage.export(after, PAGE, Tokens::WithHashes).await?;
+        if page.is_empty() {
+            return Ok(records);
+        }
+        records.extend(page);
+    }
 }
 
 /// Removes all that a backend holds.

@@ -11,8 +11,8 @@ use super::world::World;
 /// Two records this near to each other, as seen from a vector, are no matter to compare.
 const NEAR_TIE: f64 = 1e-3;
 
-/// How often each kind is written, by how many lines it has here.
-const WRITTEN: &[Kind] = &[
+/// What is written, memberships most of all: they decide on all else.
+const WRITTEN: [Kind; 10] = [
     Kind::User,
     Kind::Team,
     Kind::Membership,
@@ -20,10 +20,7 @@ const WRITTEN: &[Kind] = &[
     Kind::Membership,
     Kind::Token,
     Kind::Task,
-    Kind::Task,
     Kind::Note,
-    Kind::Note,
-    Kind::Session,
     Kind::Session,
     Kind::Message,
 ];
@@ -31,21 +28,25 @@ const WRITTEN: &[Kind] = &[
 impl Draw {
     /// A call that may change something.
     pub(crate) fn write(&mut self, world: &World, has_vectors: bool) -> (Scope, Call) {
-        let scope = self.scope(world);
+        let scope = if self.chance(15) { Scope::System } else { self.scope(world) };
         let searched: Vec<_> = Kind::searched().collect();
         if has_vectors && self.chance(15) {
             let kind = self.one_of(&searched).unwrap();
             let record = self.kept(world, kind);
             return (scope, Call::Embed(self.embedding(&record)));
         }
-        let kind = self.one_of(WRITTEN).unwrap();
-        let change = match self.0.u8(..10) {
-            0..=3 => Change::Create(self.given(world, kind, scope)),
-            4..=7 => {
+        let kind = self.one_of(&WRITTEN).unwrap();
+        let change = match self.0.u8(..3) {
+            0 => Change::Create(self.given(world, kind, scope)),
+            1 => {
                 let kept = self.kept(world, kind);
                 Change::Update(self.changed(world, kept))
             }
-            _ => Change::Delete { kind, id: self.target(world, kind), revision: self.chance(10).then_some(2) },
+            _ => {
+                let unused = self.one_of(&world.unused(kind)).filter(|_| self.chance(50));
+                let id = unused.unwrap_or_else(|| self.target(world, kind));
+                Change::Delete { kind, id, revision: self.chance(10).then_some(2) }
+            }
         };
         (scope, Call::Change(change))
     }

@@ -8,7 +8,7 @@ use mosaic_core::{Change, Id, Kind, MembershipRole, Record, Scope, SessionStatus
 
 use super::call::{Answer, Call};
 use super::draw::Draw;
-use super::oracle::Oracle;
+use super::oracle::{Oracle, place};
 
 /// A world, and its past.
 pub(crate) struct World {
@@ -31,10 +31,10 @@ impl World {
             (Kind::Team, rng.usize(2..=4)),
             (Kind::Membership, rng.usize(6..=12)),
             (Kind::Token, rng.usize(1..=3)),
-            (Kind::Task, rng.usize(3..=8)),
-            (Kind::Note, rng.usize(3..=8)),
+            (Kind::Task, rng.usize(2..=7)),
+            (Kind::Note, rng.usize(2..=7)),
             (Kind::Session, rng.usize(2..=5)),
-            (Kind::Message, rng.usize(2..=8)),
+            (Kind::Message, rng.usize(2..=7)),
         ];
         for (kind, count) in counts {
             for _ in 0..count {
@@ -61,7 +61,7 @@ impl World {
     /// What a call should answer; the world goes on from it.
     pub(crate) fn foresee(&mut self, scope: Scope, call: &Call) -> Answer {
         if let Call::Change(Change::Create(record)) = call
-            && !self.ids.contains(&(record.kind(), record.id()))
+            && self.ids.iter().all(|(_, id)| *id != record.id())
         {
             self.ids.push((record.kind(), record.id()));
         }
@@ -74,6 +74,14 @@ impl World {
     pub(crate) fn any(&self, rng: &mut Rng, kind: Kind) -> Option<&Record> {
         let records: Vec<_> = self.oracle.of_kind(kind).collect();
         rng.choice(records)
+    }
+
+    /// Users or teams that hold no content, and could be removed.
+    pub(crate) fn unused(&self, kind: Kind) -> Vec<Id> {
+        let holders: Vec<_> =
+            self.oracle.records.iter().filter_map(place).flat_map(|(owner_id, team_id)| [Some(owner_id), team_id]).collect();
+        let accounts = self.oracle.of_kind(kind).filter(|record| matches!(record.kind(), Kind::User | Kind::Team));
+        accounts.map(Record::id).filter(|id| !holders.contains(&Some(*id))).collect()
     }
 
     /// A text with names (`user1`, `task3`) for ids.
