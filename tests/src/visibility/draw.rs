@@ -71,11 +71,11 @@ impl Draw {
         }
     }
 
-    /// The id of a user who is not there: never was, or is gone.
+    /// The id of a user who is not there: never was, or is gone, or is a team, which has a space as well.
     fn nobody(&mut self, world: &World) -> Id {
-        let gone = world.ids.iter().filter(|(kind, id)| *kind == Kind::User && world.oracle.find(Kind::User, *id).is_none());
-        let gone: Vec<_> = gone.map(|(_, id)| *id).collect();
-        self.one_of(&gone).filter(|_| self.chance(50)).unwrap_or(world.nobody)
+        let gone = self.one_of(&world.gone(Kind::User));
+        let team = world.any(&mut self.0, Kind::Team).map(Record::id);
+        self.one_of(&[None, gone, team]).flatten().unwrap_or(world.nobody)
     }
 
     /// One to three words.
@@ -160,13 +160,16 @@ impl Draw {
     pub(crate) fn given(&mut self, world: &World, kind: Kind, scope: Scope) -> Record {
         if let Some(kept) = world.any(&mut self.0, kind).cloned().filter(|_| self.chance(10)) {
             // Once more, or something else under its id.
-            return if self.chance(50) { kept } else { self.changed(world, kept) };
+            return if self.chance(50) { kept } else { self.changed(world, scope, kept) };
         }
         let owner_id = match asking(scope) {
             Some((me, _)) if self.chance(80) => me,
             _ => self.user(world),
         };
         let mut record = self.new_record(world, kind, owner_id);
+        if let Some(id) = self.one_of(&world.gone(kind)).filter(|_| self.chance(20)) {
+            with_entity!(&mut record, entity => entity.id = id);
+        }
         let other = world.any(&mut self.0, kind).filter(|_| self.chance(10));
         match (&mut record, other) {
             (Record::User(user), Some(Record::User(other))) => user.login.clone_from(&other.login),
@@ -180,10 +183,9 @@ impl Draw {
         record
     }
 
-    /// A record with something about it changed.
-    pub(crate) fn changed(&mut self, world: &World, mut record: Record) -> Record {
-        let owner_id = if self.chance(30) { Some(self.user(world)) } else { None };
-        let team_id = if self.chance(30) { Some(self.chance(65).then(|| self.team(world))) } else { None };
+    /// A record with something about it changed, as somebody would who wants it for themselves or for others.
+    pub(crate) fn changed(&mut self, world: &World, scope: Scope, mut record: Record) -> Record {
+        let (owner_id, team_id) = self.another_place(world, scope);
         let name = self.text();
         match &mut record {
             Record::User(user) => match self.0.u8(..4) {
@@ -230,9 +232,20 @@ impl Draw {
         record
     }
 
-    /// A record as a client has it who wants to change it: there, mostly, and as it is now.
-    pub(crate) fn kept(&mut self, world: &World, kind: Kind) -> Record {
-        let kept = world.any(&mut self.0, kind).cloned();
+    /// Another owner, another team (none for the personal space), both or neither. Mostly they fit: it is a team of whoever asks, and the
+    /// owner is in it.
+    fn another_place(&mut self, world: &World, scope: Scope) -> (Option<Id>, Option<Option<Id>>) {
+        let me = asking(scope).map_or(world.nobody, |(me, _)| me);
+        let team_id = self.chance(50).then(|| self.chance(75).then(|| self.team_of(world, me).unwrap_or_else(|| self.team(world))));
+        let members: Vec<_> = world.oracle.members(team_id.flatten());
+        let owner_id = self.chance(50).then(|| self.one_of(&members).filter(|_| self.chance(60)).unwrap_or_else(|| self.user(world)));
+        (owner_id, team_id)
+    }
+
+    /// A record as a client has it who wants to change it: one that they see, mostly, and as it is now.
+    pub(crate) fn kept(&mut self, world: &World, scope: Scope, kind: Kind) -> Record {
+        let seen: Vec<_> = world.oracle.of_kind(kind).filter(|record| self.chance(40) || world.oracle.reads(scope, record)).collect();
+        let kept = self.0.choice(seen).cloned();
         let mut record = kept.unwrap_or_else(|| self.new_record(world, kind, world.nobody)).without_secrets();
         if self.chance(10) {
             let id = self.target(world, kind);

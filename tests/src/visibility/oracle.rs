@@ -56,6 +56,12 @@ impl Oracle {
         })
     }
 
+    /// The members of a team.
+    pub(crate) fn members(&self, team_id: Option<Id>) -> Vec<Id> {
+        let users = self.of_kind(Kind::User).map(Record::id);
+        users.filter(|user_id| team_id.is_some_and(|team_id| self.role(team_id, *user_id).is_some())).collect()
+    }
+
     /// Whether the user is a member of the space in which this owner has content: in this team, or of their own.
     pub(super) fn is_member(&self, user_id: Id, owner_id: Id, team_id: Option<Id>) -> bool {
         team_id.map_or(user_id == owner_id, |team_id| self.role(team_id, user_id).is_some())

@@ -32,15 +32,16 @@ impl Draw {
         let searched: Vec<_> = Kind::searched().collect();
         if has_vectors && self.chance(15) {
             let kind = self.one_of(&searched).unwrap();
-            let record = self.kept(world, kind);
+            let record = self.kept(world, scope, kind);
             return (scope, Call::Embed(self.embedding(&record)));
         }
         let kind = self.one_of(&WRITTEN).unwrap();
-        let change = match self.0.u8(..3) {
-            0 => Change::Create(self.given(world, kind, scope)),
-            1 => {
-                let kept = self.kept(world, kind);
-                Change::Update(self.changed(world, kept))
+        let change = match self.0.u8(..10) {
+            0..=2 => Change::Create(self.given(world, kind, scope)),
+            3..=6 => {
+                let kind = if self.chance(50) { kind } else { self.one_of(&[Kind::Task, Kind::Note, Kind::Session]).unwrap() };
+                let kept = self.kept(world, scope, kind);
+                Change::Update(self.changed(world, scope, kept))
             }
             _ => {
                 let unused = self.one_of(&world.unused(kind)).filter(|_| self.chance(50));
@@ -119,7 +120,7 @@ impl Draw {
         let mut calls = Vec::new();
         for (user_id, team_id) in &removals {
             let scope = if self.chance(15) { Scope::Admin(*user_id) } else { Scope::User(*user_id) };
-            calls.extend(self.look_again(before, world, *team_id, has_vectors).into_iter().map(|call| (scope, call)));
+            calls.extend(self.look_again(before, world, scope, *team_id, has_vectors).into_iter().map(|call| (scope, call)));
         }
         let mut turned = Vec::new();
         let mut lost = Vec::new();
@@ -132,7 +133,7 @@ impl Draw {
                 }
                 if let Some(now) = world.oracle.find(kind, id).cloned() {
                     if rights[0].updates && !rights[1].updates {
-                        let change = Change::Update(self.changed(world, now.without_secrets()));
+                        let change = Change::Update(self.changed(world, scope, now.without_secrets()));
                         lost.push((scope, Call::Change(change)));
                     }
                     if rights[0].deletes && !rights[1].deletes {
@@ -147,7 +148,7 @@ impl Draw {
     }
 
     /// Everything by which somebody could see what is in a team, or reach into it.
-    fn look_again(&mut self, before: &Oracle, world: &World, team_id: Id, has_vectors: bool) -> Vec<Call> {
+    fn look_again(&mut self, before: &Oracle, world: &World, scope: Scope, team_id: Id, has_vectors: bool) -> Vec<Call> {
         let of_team: Vec<_> = before.records.iter().filter(|record| before.space(record) == Some(team_id)).collect();
         let mut calls: Vec<_> = of_team.iter().map(|record| Call::Get(record.kind(), record.id())).collect();
         let mut list = |kind: Kind, filter: &str, value: Id| {
@@ -171,7 +172,7 @@ impl Draw {
         if let Some(record) = self.one_of(&of_team).cloned() {
             let (kind, id) = (record.kind(), record.id());
             calls.push(Call::Change(Change::Delete { kind, id, revision: None }));
-            calls.push(Call::Change(Change::Update(self.changed(world, record.without_secrets()))));
+            calls.push(Call::Change(Change::Update(self.changed(world, scope, record.without_secrets()))));
         }
         let owner_id = self.user(world);
         if let Record::Note(note) = self.new_record(world, Kind::Note, owner_id) {

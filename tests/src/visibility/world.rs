@@ -76,6 +76,12 @@ impl World {
         rng.choice(records)
     }
 
+    /// Ids that records of a kind had, or should have had.
+    pub(crate) fn gone(&self, kind: Kind) -> Vec<Id> {
+        let ids = self.ids.iter().filter(|(of, id)| *of == kind && self.oracle.find(kind, *id).is_none());
+        ids.map(|(_, id)| *id).collect()
+    }
+
     /// Users or teams that hold no content, and could be removed.
     pub(crate) fn unused(&self, kind: Kind) -> Vec<Id> {
         let holders: Vec<_> =
