@@ -4,7 +4,7 @@
 use mosaic_core::{Change, FieldType, FieldValue, Id, Kind, Nearby, Note, Query, Record, Scope, Vector};
 
 use super::call::Call;
-use super::draw::{Draw, MODELS};
+use super::draw::{Draw, MODELS, WORDS};
 use super::oracle::{Oracle, distance};
 use super::world::World;
 
@@ -107,6 +107,16 @@ impl Draw {
         Call::Nearest { vector, k: self.0.usize(1..=12), filter }
     }
 
+    /// Searches, by a word and by a vector, that may well come upon a record.
+    fn searches_for(&mut self, world: &World, record: &Record, space_id: Option<Id>, has_vectors: bool) -> Vec<Call> {
+        let said: Vec<_> = WORDS.into_iter().filter(|word| record.passages().body.contains(word)).collect();
+        let mut calls = vec![Call::Search { words: self.one_of(&said).into_iter().collect(), kinds: Vec::new(), space_id }];
+        if has_vectors && let Call::Nearest { vector, filter, .. } = self.nearest(world, space_id) {
+            calls.push(Call::Nearest { vector, k: 100, filter: Nearby { kinds: Vec::new(), ..filter } });
+        }
+        calls
+    }
+
     /// Some kinds that are searched; none for all.
     fn searched_kinds(&mut self) -> Vec<Kind> {
         let count = self.0.usize(..3);
@@ -129,7 +139,7 @@ impl Draw {
             for (kind, id) in before.keys().union(&world.oracle.keys()).copied() {
                 let rights = [before, &world.oracle].map(|oracle| oracle.rights(scope, kind, id));
                 if rights[0].reads != rights[1].reads {
-                    turned.push((scope, Call::Get(kind, id)));
+                    turned.push((scope, kind, id));
                 }
                 if let Some(now) = world.oracle.find(kind, id).cloned() {
                     if rights[0].updates && !rights[1].updates {
@@ -142,7 +152,12 @@ impl Draw {
                 }
             }
         }
-        calls.extend(self.0.choose_multiple(turned, 4));
+        for (scope, kind, id) in self.0.choose_multiple(turned, 3) {
+            calls.push((scope, Call::Get(kind, id)));
+            let record = [before, &world.oracle].iter().find_map(|oracle| oracle.find(kind, id)).filter(|_| kind.is_searched());
+            let searches = record.map(|record| self.searches_for(world, record, None, has_vectors)).unwrap_or_default();
+            calls.extend(searches.into_iter().map(|call| (scope, call)));
+        }
         calls.extend(self.0.choose_multiple(lost, 3));
         Aftermath { calls, removals: removals.len() as u64 }
     }
@@ -163,10 +178,10 @@ impl Draw {
             list(Kind::Message, "session_id", session.id());
         }
         calls.extend([Kind::User, Kind::Team].map(|kind| Call::List(Query::new(kind))));
-        for space_id in [Some(team_id), None] {
-            calls.push(self.search(space_id));
-            if has_vectors {
-                calls.push(self.nearest(world, space_id));
+        let searched: Vec<_> = of_team.iter().copied().filter(|record| record.kind().is_searched()).collect();
+        if let Some(record) = self.one_of(&searched) {
+            for space_id in [Some(team_id), None] {
+                calls.extend(self.searches_for(world, record, space_id, has_vectors));
             }
         }
         if let Some(record) = self.one_of(&of_team).cloned() {

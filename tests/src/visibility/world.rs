@@ -1,6 +1,7 @@
 //! A small world: users, teams, memberships and records, few enough that they meet all the time. It is the oracle's list, and what is
 //! known of it besides. What must not come in: what is asked about it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use fastrand::Rng;
@@ -15,6 +16,8 @@ pub(crate) struct World {
     pub(crate) oracle: Oracle,
     /// Every id that somebody tried to give a record, whether it has one or not.
     pub(crate) ids: Vec<(Kind, Id)>,
+    /// What was removed, whether it was made anew or not.
+    removed: BTreeSet<(Kind, Id)>,
     /// An id that no record ever has.
     pub(crate) nobody: Id,
     seconds: i64,
@@ -24,7 +27,7 @@ impl World {
     /// A world that a seed decides on, as it is to be loaded.
     pub(crate) fn new(seed: u64) -> Self {
         let mut draw = Draw::new(seed, 0);
-        let mut world = Self { oracle: Oracle::default(), ids: Vec::new(), nobody: draw.id(), seconds: 0 };
+        let mut world = Self { oracle: Oracle::default(), ids: Vec::new(), removed: BTreeSet::new(), nobody: draw.id(), seconds: 0 };
         let Draw(rng) = &mut draw;
         let counts = [
             (Kind::User, rng.usize(4..=7)),
@@ -65,7 +68,9 @@ impl World {
         {
             self.ids.push((record.kind(), record.id()));
         }
+        let before = self.oracle.keys();
         let answer = self.oracle.answer(scope, self.now(), call);
+        self.removed.extend(before.difference(&self.oracle.keys()));
         self.seconds += 1;
         answer
     }
@@ -76,10 +81,10 @@ impl World {
         rng.choice(records)
     }
 
-    /// Ids that records of a kind had, or should have had.
+    /// Ids that records of a kind had.
     pub(crate) fn gone(&self, kind: Kind) -> Vec<Id> {
-        let ids = self.ids.iter().filter(|(of, id)| *of == kind && self.oracle.find(kind, *id).is_none());
-        ids.map(|(_, id)| *id).collect()
+        let removed = self.removed.iter().filter(|(of, id)| *of == kind && self.oracle.find(kind, *id).is_none());
+        removed.map(|(_, id)| *id).collect()
     }
 
     /// Users or teams that hold no content, and could be removed.
