@@ -1,13 +1,13 @@
 //! The visibility oracle: who may see and write what, as a property. Random small worlds of users, teams, memberships and records are
 //! changed step by step, by the system, by admins, by users and by nobody who exists; each call's answer is compared with that of a
-//! naive [oracle](self) which holds the table of [`Scope`](mosaic_core::Scope) as a few matches over a plain list. Compared are get, list (every
+//! naive oracle, which holds the table of [`Scope`](mosaic_core::Scope) as a few matches over a plain list. Compared are get, list (every
 //! filter, order and page), search, nearest, embed, create, update and delete, of every kind; after each write what is stored as well.
 //! Whoever has just lost sight of something, or a right to it, looks and tries again in the very next call.
 //!
 //! Backends run it by one line in an integration test, which makes a module `visibility_oracle` with a test for each:
 //!
 //! ```
-//! # use mosaic_tests::behaviour::{self, Opened};
+//! # use mosaic_tests::behaviour::Opened;
 //! async fn memory() -> mosaic_core::Result<Opened> {
 //!     Ok(Opened { backend: mosaic_core::memory::open(), clock: None })
 //! }
