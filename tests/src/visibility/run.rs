@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use mosaic_core::{Batch, Change, Kind, Loaded, Record, Result, Scope, Tokens};
+use mosaic_core::{Batch, Change, Error, ErrorKind, Kind, Loaded, Record, Result, Scope, Tokens};
 
 use super::call::{Answer, Call};
 use super::draw::Draw;
@@ -26,7 +26,7 @@ const ATTEMPTS: usize = 200;
 
 /// A call that was answered otherwise, and what led there.
 struct Failure {
-    /// The step in which it was.
+    /// The step in which it was, from 1; 0 before the first.
     step: u64,
     text: String,
 }
@@ -87,6 +87,8 @@ async fn shortened(env: &Env, seed: u64, mut failure: Failure) -> Failure {
             let mut fewer = steps.clone();
             fewer.drain(from..(from + length).min(steps.len()));
             match Run::of(env, seed, &mut Tally::default()).steps(&fewer).await {
+                // The failure left behind what cannot be removed.
+                Err(again) if again.step == 0 => return failure,
                 Err(again) => {
                     fewer.retain(|step| *step <= again.step);
                     (steps, failure) = (fewer, again);
@@ -116,21 +118,24 @@ impl<'r> Run<'r> {
 
     /// Takes these steps, in a backend that holds nothing else.
     async fn steps(mut self, steps: &[u64]) -> std::result::Result<(), Failure> {
-        clear(self.env).await.unwrap();
-        self.load().await;
+        self.begin().await.map_err(|text| Failure { step: 0, text })?;
         for step in steps {
             self.step(*step).await.map_err(|text| Failure { step: *step, text })?;
         }
         Ok(())
     }
 
-    async fn load(&self) {
+    /// Loads the world into the backend, in place of what it holds.
+    async fn begin(&self) -> std::result::Result<(), String> {
         let oracle = &self.world.oracle;
-        for (record, loaded) in oracle.records.iter().zip(self.env.storage.load(&oracle.records, None).await.unwrap()) {
-            assert!(matches!(loaded, Loaded::Added), "{record:?} is not loaded, but {loaded:?}");
+        clear(self.env).await.map_err(|error| format!("what was there is not removed: {error:?}\n"))?;
+        let loaded = self.env.storage.load(&oracle.records, None).await.map_err(|error| format!("{error:?}\n"))?;
+        if let Some(other) = loaded.iter().find(|loaded| !matches!(loaded, Loaded::Added)) {
+            return Err(format!("the world is not loaded: {other:?}\n"));
         }
-        if let Some(vectors) = &self.env.vectors {
-            vectors.load(&oracle.embeddings, None).await.unwrap();
+        match &self.env.vectors {
+            Some(vectors) => vectors.load(&oracle.embeddings, None).await.map_err(|error| format!("{error:?}\n")),
+            None => Ok(()),
         }
     }
 
@@ -151,7 +156,7 @@ impl<'r> Run<'r> {
 
     /// Compares one call.
     async fn call(&mut self, scope: Scope, call: &Call) -> std::result::Result<(), String> {
-        let (at, known) = (self.world.now(), self.world.describe());
+        let (at, before) = (self.world.now(), self.world.oracle.clone());
         let who = self.who(scope);
         let hidden = self.world.oracle.read(Scope::System, call);
         let expected = self.world.foresee(scope, call);
@@ -164,7 +169,7 @@ impl<'r> Run<'r> {
         if let Some(wrong) = wrong {
             let told: String = self.told.iter().map(|line| format!("  {line}\n")).collect();
             let text = format!("what was done before:\n{told}then, as {scope:?}: {call:?}\n{wrong}\n");
-            return Err(format!("the world at that moment:\n{known}{}", self.world.named(&text)));
+            return Err(self.world.named(&format!("the world at that moment:\n{}{text}", before.describe())));
         }
         let granted = match &expected {
             Answer::Got(record) => record.is_some(),
@@ -227,6 +232,8 @@ async fn clear(env: &Env) -> Result<()> {
     left.retain(|record| !matches!(record.kind(), Kind::Membership | Kind::Token | Kind::Message));
     let changes = left.iter().rev().map(|record| Change::Delete { kind: record.kind(), id: record.id(), revision: None }).collect();
     env.storage.apply(Scope::System, &Batch { at: env.now(), changes, state: None }).await?;
-    assert!(everything(env).await?.is_empty(), "all is removed");
-    Ok(())
+    match everything(env).await?.first() {
+        Some(left) => Err(Error::new(ErrorKind::Internal, format!("still there: {left:?}"))),
+        None => Ok(()),
+    }
 }

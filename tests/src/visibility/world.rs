@@ -105,16 +105,16 @@ impl World {
         }
         text
     }
+}
 
-    /// The world in short form, a line a record.
+impl Oracle {
+    /// What there is in short form, a line a record.
     pub(crate) fn describe(&self) -> String {
         let mut text = String::new();
-        for kind in Kind::ALL {
-            for record in self.oracle.of_kind(*kind) {
-                writeln!(text, "  {}", short(record)).unwrap();
-            }
+        for record in Kind::ALL.iter().flat_map(|kind| self.of_kind(*kind)) {
+            writeln!(text, "  {}", short(record)).unwrap();
         }
-        self.named(&text)
+        text
     }
 }
 
