@@ -5,3 +5,4 @@
 #![expect(missing_docs, reason = "the name of a case says what it shows")]
 
 pub mod behaviour;
+pub mod visibility;

@@ -9,12 +9,14 @@ use mosaic_core::memory::{MemoryCache, MemoryStorage, MemoryVectors};
 use mosaic_core::{Backend, Options, Result, registry};
 use mosaic_pglite as _;
 use mosaic_tests::behaviour::{Opened, TestClock};
-use mosaic_tests::behaviour_suite;
+use mosaic_tests::{behaviour_suite, visibility_oracle};
 use toy_backend as _;
 
 behaviour_suite!(memory, Vectors);
 behaviour_suite!(pglite, Vectors);
 behaviour_suite!(toy, Vectors);
+
+visibility_oracle!(memory, pglite, toy);
 
 async fn memory() -> Result<Opened> {
     let clock = Arc::new(TestClock::default());

@@ -49,6 +49,7 @@ pub mod visibility;
 pub use clock::TestClock;
 pub use env::Env;
 pub use suite::{Capability, Opened, Suite};
+pub(crate) use suite::{Open, RUNTIME};
 
 /// Calls a macro of the caller's with every case, by area.
 #[macro_export]
@@ -319,6 +320,7 @@ macro_rules! behaviour_cases {
                 a_record_that_is_absent_is_no_error_to_read
                 to_change_or_remove_what_is_absent_names_it
                 a_scope_of_nobody_sees_nothing
+                a_scope_of_a_team_is_a_scope_of_nobody
                 an_id_that_is_taken_unseen_is_a_conflict
                 to_make_it_again_is_no_way_to_see_it
                 what_counts_is_who_is_a_member_at_that_moment

@@ -21,7 +21,7 @@ pub struct Opened {
 pub(crate) type Open = fn() -> BoxFuture<Result<Opened>>;
 
 /// One runtime for every suite of a test binary: what a backend started lives on it, and must not end with a test.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
 
 /// What a backend may lack. Its line in a test says what it has: what is claimed and is not there fails, what is there and not claimed too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

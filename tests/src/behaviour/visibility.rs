@@ -39,6 +39,23 @@ pub async fn a_scope_of_nobody_sees_nothing(env: &Env) {
     }
 }
 
+pub async fn a_scope_of_a_team_is_a_scope_of_nobody(env: &Env) {
+    let crew = env.crew().await;
+    let session = env.stored(env.new_team_session(&crew.member, &crew.team)).await;
+    let message = env.stored(env.new_message(&session)).await;
+    let mut records = env.content(&crew.member, Some(&crew.team)).await;
+    records.extend([session.into(), message.into(), crew.member.into()]);
+    for team in [Scope::User(crew.team.id), Scope::Admin(crew.team.id)] {
+        for record in records.iter().filter(|record| record.kind().is_content() || team == Scope::User(crew.team.id)) {
+            env.assert_unseen(record, &[team]).await;
+        }
+        for kind in Kind::ALL.iter().filter(|kind| kind.is_content()) {
+            assert_eq!(env.list(team, &mosaic_core::Query::new(*kind)).await, []);
+        }
+        assert!(env.storage.search(team, &mosaic_core::Search::new("union").unwrap()).await.unwrap().is_empty());
+    }
+}
+
 pub async fn an_id_that_is_taken_unseen_is_a_conflict(env: &Env) {
     let (owner, other) = (env.user().await, env.user().await);
     for (theirs, mine) in env.content(&owner, None).await.into_iter().zip(env.new_content(&other, None)) {

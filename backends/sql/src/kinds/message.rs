@@ -13,7 +13,7 @@ macro_rules! sees_session {
     ($session:literal, $member:ident $(, $owner:literal)?) => {
         concat!(
             "EXISTS (SELECT FROM sessions AS whole WHERE whole.id = ", $session, $(" AND ", $owner,)?
-            " AND (whole.space_id = $1 OR ", $member!("whole.space_id"), "))"
+            " AND (", is_own!("whole"), " OR ", $member!("whole.space_id"), "))"
         )
     };
 }
@@ -32,7 +32,8 @@ impl Table for Message {
 
     const SPACE: &'static str = "session_id";
     const SPACES: &'static str = "SELECT whole.id AS space_id FROM sessions AS whole JOIN (\
-        SELECT $1::uuid AS space_id UNION ALL SELECT team_id FROM memberships WHERE user_id = $1) AS mine ON whole.space_id = mine.space_id";
+        SELECT users.id AS space_id FROM users WHERE users.id = $1 UNION ALL SELECT team_id FROM memberships WHERE user_id = $1) AS mine \
+        ON whole.space_id = mine.space_id";
     const ALL_SPACES: &'static str = "SELECT id AS space_id FROM sessions";
     const SEES: &'static str = sees_session!("kept.session_id", is_member_of);
     const SEES_TO_WRITE: &'static str = sees_session!("kept.session_id", writes_as_member_of);

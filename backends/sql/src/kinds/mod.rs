@@ -1,6 +1,13 @@
 //! The kinds' tables, a file each. To add a kind: write its file here, name it below, and add a migration that makes its table
 //! and an index for each of its lists. What must not come in: statements that are the same for every kind.
 
+/// The condition that content lives in the personal space of the user `$1`.
+macro_rules! is_own {
+    ($content:literal) => {
+        concat!("(", $content, ".owner_id = $1 AND ", $content, ".team_id IS NULL)")
+    };
+}
+
 /// The condition that the user `$1` is a member of a team. With a lock behind it, the membership stays until the transaction ends.
 macro_rules! is_member_of {
     ($team:literal $($lock:literal)?) => {
