@@ -59,7 +59,7 @@ pub async fn messages_are_near_to_who_sees_their_session(env: &Env) {
     assert!(!near(&crew.colleague, None).await && near(&crew.member, Some(crew.member.id)).await);
 }
 
-/// Of two thousand records, scopes see all, a hundredth, twenty and none. Each gets the nearest that it sees, as found by comparing
+/// Of four thousand records, scopes see all, a hundredth, twenty and none. Each gets the nearest that it sees, as found by comparing
 /// with every vector.
 pub async fn k_neighbours_are_found_under_any_scope(env: &Env) {
     const DIMENSIONS: usize = 12;
@@ -72,9 +72,9 @@ pub async fn k_neighbours_are_found_under_any_scope(env: &Env) {
     let twentys_own = env.team().await;
     env.join(&twentys_own, &twenty, MembershipRole::Member).await;
     env.join(&twentys_own, &everything, MembershipRole::Member).await;
-    let notes: Vec<_> = (0..2_000)
-        .map(|i| match i % 100 {
-            7 => env.new_team_note(&some, &hundredth),
+    let notes: Vec<_> = (0..4_000)
+        .map(|i| match i % 200 {
+            7 | 107 => env.new_team_note(&some, &hundredth),
             31 => env.new_team_note(&twenty, &twentys_own),
             _ => env.new_team_note(&everything, &team),
         })
