@@ -19,8 +19,8 @@ pub trait VectorIndex: Send + Sync {
     /// error, none. Answers for each whether it was stored: one whose record is not there, or not to be seen, is left out.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for a vector that [`Vector::check`] refuses, one whose dimensions are not its model's, and a kind
-    /// that is not searched. [`crate::ErrorKind::Full`] when the index takes no more.
+    /// [`crate::ErrorKind::Invalid`] for what [`Embedding::check`] refuses, and a vector whose dimensions are not its model's.
+    /// [`crate::ErrorKind::Full`] when the index takes no more.
     async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>>;
 
     /// Forgets a record's embeddings, of every model, if the scope may see the record. Answers whether there were any.
@@ -137,6 +137,20 @@ pub struct Embedding {
     pub revision: u64,
     /// The vector and its model.
     pub vector: Vector,
+}
+
+impl Embedding {
+    /// Checks what holds of every embedding: its record's kind is searched, its revision counts from 1, and [`Vector::check`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`], naming what is wrong.
+    pub fn check(&self, dimensions: Option<usize>) -> Result<()> {
+        self.kind.check_searched()?;
+        if self.revision == 0 || i64::try_from(self.revision).is_err() {
+            return Err(Error::invalid("a revision counts from 1").with("field", "revision"));
+        }
+        self.vector.check(dimensions)
+    }
 }
 
 /// What narrows a search for neighbours.

@@ -121,11 +121,11 @@ fn dimensions(tables: &Tables, model: &str) -> Option<usize> {
 /// Refuses what cannot be stored, before anything is: the first vector of a new model says how many dimensions it has.
 fn check_all(tables: &Tables, embeddings: &[Embedding]) -> Result<()> {
     let mut first = BTreeMap::new();
-    for Embedding { kind, vector, .. } in embeddings {
-        kind.check_searched()?;
+    for embedding in embeddings {
+        let vector = &embedding.vector;
         let given = vector.components.len();
         let expected = *first.entry(&vector.model).or_insert_with(|| dimensions(tables, &vector.model).unwrap_or(given));
-        vector.check(Some(expected))?;
+        embedding.check(Some(expected))?;
     }
     Ok(())
 }

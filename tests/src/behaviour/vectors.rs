@@ -60,6 +60,10 @@ pub async fn a_vector_out_of_bounds_is_refused(env: &Env) {
         let unnamed = Index { vectors: Arc::clone(&index.vectors), model: name };
         refused(unnamed.vectors.upsert(Scope::System, &[unnamed.embedding(&note, &[1.0])]).await, ErrorKind::Invalid);
     }
+    for revision in [0, u64::MAX] {
+        let odd = Embedding { revision, ..index.embedding(&note, &most) };
+        refused(index.vectors.upsert(Scope::System, &[odd]).await, ErrorKind::Invalid);
+    }
     // What is not searched has no embedding.
     refused(index.vectors.upsert(Scope::System, &[index.embedding(&Record::User(user), &most)]).await, ErrorKind::Invalid);
 }

@@ -17,10 +17,7 @@ const RUN_BYTES: usize = 4 << 20;
 
 /// Refuses what cannot be stored, whatever is there.
 pub(super) fn check(embeddings: &[Embedding]) -> Result<()> {
-    embeddings.iter().try_for_each(|embedding| {
-        embedding.kind.check_searched()?;
-        embedding.vector.check(None)
-    })
+    embeddings.iter().try_for_each(|embedding| embedding.check(None))
 }
 
 /// Stores embeddings, in a transaction that the caller holds; answers which of them were.
