@@ -1,6 +1,6 @@
 //! Searches: what is asked for, and what comes back: not the records, which may be large, but what a reader needs to choose one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use schemars::JsonSchema;
@@ -171,14 +171,20 @@ impl Search {
 /// The run of found words within an excerpt's length that has the most different ones; of several the first.
 fn best(found: &[(String, Range<usize>)]) -> Option<Range<usize>> {
     let mut best: Option<(usize, Range<usize>)> = None;
+    let mut within: BTreeMap<&str, usize> = BTreeMap::new();
     let mut from = 0;
-    for (to, (_, place)) in found.iter().enumerate() {
+    for (to, (lexeme, place)) in found.iter().enumerate() {
+        *within.entry(lexeme).or_default() += 1;
         while place.end - found[from].1.start > EXCERPT_BYTES && from < to {
+            let left = found[from].0.as_str();
+            within.entry(left).and_modify(|count| *count -= 1);
+            if within.get(left) == Some(&0) {
+                within.remove(left);
+            }
             from += 1;
         }
-        let different = found[from..=to].iter().map(|(lexeme, _)| lexeme).collect::<BTreeSet<_>>().len();
-        if best.as_ref().is_none_or(|(most, _)| different > *most) {
-            best = Some((different, from..to + 1));
+        if best.as_ref().is_none_or(|(most, _)| within.len() > *most) {
+            best = Some((within.len(), from..to + 1));
         }
     }
     best.map(|(_, run)| run)

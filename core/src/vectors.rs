@@ -16,11 +16,12 @@ const MODEL_CHARS: usize = 200;
 #[async_trait]
 pub trait VectorIndex: Send + Sync {
     /// Stores embeddings of records that the scope may see, in place of earlier ones of the same record and model; all of them or, on an
-    /// error, none. Answers for each whether it was stored: one whose record is not there, or not to be seen, is left out.
+    /// error, none. Answers for each whether it was stored: one whose record is not there, not to be seen, or not at its revision yet (it
+    /// was made anew meanwhile) is left out.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] for what [`Embedding::check`] refuses, and a vector whose dimensions are not its model's.
-    /// [`crate::ErrorKind::Full`] when the index takes no more.
+    /// [`crate::ErrorKind::Full`] when the index takes no more embeddings, or models.
     async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>>;
 
     /// Forgets a record's embeddings, of every model, if the scope may see the record. Answers whether there were any.
@@ -120,10 +121,10 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// The cosine distance of two vectors from their [`dot`] product and the squares of their lengths: 0 for the same direction, 2 for the
-/// opposite one; 1 where a vector has no direction.
+/// opposite one; 1 where a vector has no direction. Directions that differ by less than an `f32` tells may tie, or not.
 pub fn cosine_distance(product: f64, square_a: f64, square_b: f64) -> f32 {
     let lengths = square_a.sqrt() * square_b.sqrt();
-    if lengths == 0.0 { 1.0 } else { (1.0 - product / lengths) as f32 }
+    if lengths == 0.0 { 1.0 } else { (1.0 - product / lengths).clamp(0.0, 2.0) as f32 }
 }
 
 /// A record's embedding.

@@ -68,7 +68,9 @@ fn lexeme(stemmer: &Stemmer, word: &str) -> Option<String> {
     let folded: String = if word.is_ascii() {
         word.chars().take(WORD_CHARS).map(|c| c.to_ascii_lowercase()).collect()
     } else {
-        let plain = word.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c));
+        // Taken apart, some characters have spaces and signs in them, which no word has.
+        let is_part = |c: &char| c.is_alphanumeric() || is_combining_mark(*c) || stands_alone(*c);
+        let plain = word.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c) && is_part(c));
         plain.flat_map(char::to_lowercase).take(WORD_CHARS).collect()
     };
     if folded.is_empty() {
@@ -102,6 +104,19 @@ mod tests {
         {
             assert!(lexemes(one).map(|(l, _)| l).eq(lexemes(other).map(|(l, _)| l)), "{one} {other}");
         }
+    }
+
+    /// Backends put lexemes between quotes, and words of their own that begin with a space beside them.
+    #[test]
+    fn no_character_makes_a_lexeme_with_a_space_or_a_quote() {
+        for c in '\0'..=char::MAX {
+            for text in [c.to_string(), format!("{c}nowhere"), format!("no{c}where")] {
+                for (lexeme, _) in lexemes(&text) {
+                    assert!(lexeme.chars().all(|c| c.is_alphanumeric() || is_combining_mark(c) || stands_alone(c)), "{c:?}: {lexeme:?}");
+                }
+            }
+        }
+        check("⑴ \u{37a}nowhere \u{fdfa}", &["1", "nowher", "صلىاللهعليهوسلم"]);
     }
 
     #[test]

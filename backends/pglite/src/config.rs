@@ -16,7 +16,7 @@ pub(crate) struct Config {
     /// How long a request's statement may take, in seconds. Past it, the engine is replaced and the request fails.
     #[schemars(range(min = 1, max = 120))]
     pub(crate) statement_timeout_seconds: u64,
-    /// How much memory the components of vectors may take, in MiB. They are compared in the gateway's own memory, four bytes each.
+    /// How much memory vectors may take, in MiB. They are compared in the gateway's own: four bytes a component, and some 160 beside.
     #[schemars(range(min = 1, max = 65_536))]
     pub(crate) vector_memory_mib: u64,
     /// The Mosaic executable to start the engine from. This one, unless it is given.

@@ -1,4 +1,4 @@
-//! What doctor and startup look at: the directory, as it lies there. Nothing is started, taken or changed.
+//! What is looked at before opening: the directory, as it lies there. Nothing is started, taken or changed.
 
 use std::time::{Duration, Instant};
 

@@ -45,7 +45,7 @@ impl Owner {
     pub(crate) fn refusal(owner: Option<Self>, layout: &Layout, asking: &Self) -> Error {
         let error = Error::new(ErrorKind::InUse, "the data directory is in use by another process").with("dir", layout.root().display());
         let Some(owner) = owner else {
-            return error.hint("try again in a moment; `mosaic doctor` shows which process it is");
+            return error.hint("try again in a moment, when it has said which process it is");
         };
         let error = error.with("pid", owner.pid).with("command", &owner.command);
         match owner.url {

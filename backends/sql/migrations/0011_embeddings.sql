@@ -1,5 +1,7 @@
 -- The models that made embeddings. Whoever writes embeddings of a model holds its row until the end of the transaction: the numbers of
 -- their changes become visible in order, so that a process that has read up to one has missed none below it.
+-- A model that begins anew, after all its embeddings went, has higher numbers than it ever had.
+CREATE SEQUENCE embedding_models_begun;
 CREATE TABLE embedding_models (
     model      text COLLATE "C" PRIMARY KEY,
     dimensions integer NOT NULL CHECK (dimensions >= 1),

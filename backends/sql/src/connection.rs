@@ -30,7 +30,7 @@ pub enum Work {
 /// Where connections come from. Each has run [`SETTINGS`].
 #[async_trait]
 pub trait Connections: Send + Sync + 'static {
-    /// Hands out a connection; waits for one that is free. Never called by a task that holds one.
+    /// Hands out a connection; waits for one that is free. Never called by work that holds one until then.
     ///
     /// # Errors
     /// [`mosaic_core::ErrorKind::Unavailable`] with [`mosaic_core::Retry::Safe`] when there is none within a bounded wait, or after [`Self::close`].

@@ -203,7 +203,7 @@ fn has_type(value: &FieldValue, ty: FieldType) -> bool {
     matches!(
         (value, ty),
         (FieldValue::Id(_), FieldType::Id)
-            | (FieldValue::Text(_), FieldType::Text)
+            | (FieldValue::Text(_), FieldType::Text | FieldType::Choice(_))
             | (FieldValue::Time(_), FieldType::Time)
             | (FieldValue::Number(_), FieldType::Number)
     )

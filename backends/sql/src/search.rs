@@ -1,7 +1,7 @@
 //! Searching by words. Each kind has an index of words in which a record's space is one more word: what may not be seen is not found,
 //! nor read. What must not come in: how a text is cut into words, and excerpts; both are core's.
 
-use mosaic_core::{Hit, Id, Piece, Result, Scope, Search, Timestamp, with_kind};
+use mosaic_core::{Error, ErrorKind, Hit, Id, Result, Scope, Search, Timestamp, with_kind};
 use sqlx::postgres::PgRow;
 use sqlx::types::chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
@@ -22,14 +22,15 @@ const EXCERPT_CHARS: i64 = 32 << 10;
 /// place of a word with each of the others', which takes ten times as long on large texts.
 const RANK: &str = "ts_rank_cd('{0.1, 0.2, 0.5, 1.0}', kept.words, query.words, 1)";
 
-/// A hit, and how well it fits.
-struct Ranked {
+/// What was found, and how well it fits: a hit without its excerpt, and the text to take that from.
+pub(crate) struct Ranked {
     rank: f64,
     hit: Hit,
+    start: String,
 }
 
 /// Finds records, the best first. In a transaction of the caller's: it needs settings of its own.
-pub(crate) async fn search(connection: &mut PgConnection, scope: Scope, search: &Search) -> Result<Vec<Hit>> {
+pub(crate) async fn search(connection: &mut PgConnection, scope: Scope, search: &Search) -> Result<Vec<Ranked>> {
     // An index of words can only be read so.
     sqlx::query("SET LOCAL enable_bitmapscan = on").execute(&mut *connection).await.map_err(error::from_sqlx)?;
     let mut found = Vec::new();
@@ -37,13 +38,21 @@ pub(crate) async fn search(connection: &mut PgConnection, scope: Scope, search: 
         found.extend(with_kind!(*kind, T => of_kind::<T>(connection, scope, search).await)?);
     }
     found.sort_by(|a, b| b.rank.total_cmp(&a.rank).then_with(|| (b.hit.created_at, b.hit.id).cmp(&(a.hit.created_at, a.hit.id))));
-    Ok(found.into_iter().take(search.limit).map(|ranked| ranked.hit).collect())
+    found.truncate(search.limit);
+    Ok(found)
+}
+
+/// The hits with their excerpts. They take milliseconds each: so off the runtime, and when the connection is given back.
+pub(crate) async fn shown(found: Vec<Ranked>, search: &Search) -> Result<Vec<Hit>> {
+    let search = search.clone();
+    let show = move || found.into_iter().map(|Ranked { hit, start, .. }| Hit { excerpt: search.excerpt(&start), ..hit }).collect();
+    tokio::task::spawn_blocking(show).await.map_err(|error| Error::new(ErrorKind::Internal, "an excerpt broke off").source(error))
 }
 
 async fn of_kind<T: Table>(connection: &mut PgConnection, scope: Scope, search: &Search) -> Result<Vec<Ranked>> {
     let Some(by) = T::SEARCHED_BY else { return Ok(Vec::new()) };
     let rows = searching::<T>(&by, scope, search)?.rows(connection).await?;
-    rows.iter().map(|row| ranked::<T>(row, search).map_err(error::from_sqlx)).collect()
+    rows.iter().map(|row| ranked::<T>(row).map_err(error::from_sqlx)).collect()
 }
 
 /// The statement: the candidates by their keys and ranks, and what is shown of the best of them.
@@ -79,7 +88,7 @@ fn spaces(statement: &mut Statement, scope: Scope, search: &Search) {
         statement.sql("''::tsquery");
         return;
     }
-    statement.sql("(SELECT coalesce(string_agg(''' ' || mine.space_id::text || '''', ' | '), ''' nowhere''')::tsquery FROM (");
+    statement.sql("(SELECT coalesce(string_agg(''' ' || mine.space_id::text || '''', ' | '), ''' -''')::tsquery FROM (");
     match search.space_id.filter(|_| scope.opens_content()) {
         Some(space_id) => statement.sql("SELECT ").bind(space_id).sql("::uuid AS space_id"),
         None => statement.sql(SPACES),
@@ -91,13 +100,12 @@ fn spaces(statement: &mut Statement, scope: Scope, search: &Search) {
     statement.sql(")");
 }
 
-fn ranked<T: Table>(row: &PgRow, search: &Search) -> sqlx::Result<Ranked> {
+fn ranked<T: Table>(row: &PgRow) -> sqlx::Result<Ranked> {
     let time = |index: usize| -> sqlx::Result<Timestamp> {
         let time: DateTime<Utc> = row.try_get(index)?;
         Timestamp::from_micros(time.timestamp_micros())
             .ok_or_else(|| sqlx::Error::ColumnDecode { index: index.to_string(), source: "a time outside of years 1 to 9999".into() })
     };
-    let excerpt: Vec<Piece> = search.excerpt(row.try_get(7)?);
     let (id, space_id): (Id, Id) = (row.try_get(1)?, row.try_get(2)?);
     let hit = Hit {
         kind: T::KIND,
@@ -105,9 +113,9 @@ fn ranked<T: Table>(row: &PgRow, search: &Search) -> sqlx::Result<Ranked> {
         space_id,
         session_id: row.try_get(3)?,
         title: row.try_get(4)?,
-        excerpt,
+        excerpt: Vec::new(),
         created_at: time(5)?,
         updated_at: time(6)?,
     };
-    Ok(Ranked { rank: row.try_get(0)?, hit })
+    Ok(Ranked { rank: row.try_get(0)?, hit, start: row.try_get(7)? })
 }

@@ -71,12 +71,13 @@ impl Storage for SqlStorage {
 
     async fn search(&self, scope: Scope, search: &Search) -> Result<Vec<Hit>> {
         // It writes nothing, but has settings of its own, which end with a transaction.
-        match transacting!(self, Work::Request, connection => search::search(connection, scope, search)) {
+        let found = match transacting!(self, Work::Request, connection => search::search(connection, scope, search)) {
             Err(error) if error::is_lost(&error) => {
                 transacting!(self, Work::Request, connection => search::search(connection, scope, search))
             }
             outcome => outcome,
-        }
+        }?;
+        search::shown(found, search).await
     }
 
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {

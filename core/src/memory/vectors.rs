@@ -10,7 +10,7 @@ use super::MemoryStorage;
 use super::access::Access;
 use super::tables::Tables;
 use crate::vectors::{cosine_distance, dot};
-use crate::{Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel};
+use crate::{Embedding, Id, Kind, Nearby, Neighbour, Record, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel};
 
 /// Embeddings in memory. They are kept beside the records, and end with them in the same moment.
 pub struct MemoryVectors {
@@ -35,7 +35,7 @@ impl VectorIndex for MemoryVectors {
     async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
         let mut tables = self.storage.write()?;
         let before = tables.embeddings.len();
-        if sees(&tables, scope, kind, id) {
+        if seen(&tables, scope, kind, id).is_some() {
             tables.embeddings.retain(|_, embedding| (embedding.kind, embedding.id) != (kind, id));
         }
         Ok(tables.embeddings.len() < before)
@@ -131,13 +131,13 @@ fn check_all(tables: &Tables, embeddings: &[Embedding]) -> Result<()> {
 }
 
 fn store(tables: &mut Tables, scope: Scope, embedding: &Embedding) -> bool {
-    let sees = sees(tables, scope, embedding.kind, embedding.id);
-    if sees {
+    let stored = seen(tables, scope, embedding.kind, embedding.id).is_some_and(|record| embedding.revision <= record.revision());
+    if stored {
         tables.embeddings.insert((embedding.vector.model.clone(), embedding.kind, embedding.id), embedding.clone());
     }
-    sees
+    stored
 }
 
-fn sees(tables: &Tables, scope: Scope, kind: Kind, id: Id) -> bool {
-    tables.get(kind, id).is_some_and(|record| Access::of(scope, tables).sees(tables, record))
+fn seen(tables: &Tables, scope: Scope, kind: Kind, id: Id) -> Option<&Record> {
+    tables.get(kind, id).filter(|record| Access::of(scope, tables).sees(tables, record))
 }

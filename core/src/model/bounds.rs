@@ -28,12 +28,13 @@ fn no_nul(field: &'static str, text: &str) -> Result<()> {
     }
 }
 
-/// A line of text: 1 to `most` characters.
+/// A line of text: 1 to `most` characters, and not white space alone, which nobody sees.
 pub(super) fn line(field: &'static str, text: &str, most: usize) -> Result<()> {
     no_nul(field, text)?;
     match text.chars().count() {
         0 => Err(refuse(field, format!("{field} is empty: it takes 1 to {most} characters"))),
         n if n > most => Err(refuse(field, format!("{field} is too long: {n} characters, {most} at most"))),
+        _ if text.trim().is_empty() => Err(refuse(field, format!("{field} is white space alone"))),
         _ => Ok(()),
     }
 }

@@ -24,6 +24,11 @@ impl Field {
         Self { name, ty: FieldType::Text }
     }
 
+    /// A field that holds one of these texts.
+    pub const fn choice(name: &'static str, choices: &'static [&'static str]) -> Self {
+        Self { name, ty: FieldType::Choice(choices) }
+    }
+
     /// A field that holds a time.
     pub const fn time(name: &'static str) -> Self {
         Self { name, ty: FieldType::Time }
@@ -42,6 +47,8 @@ pub enum FieldType {
     Id,
     /// A text, compared by code point.
     Text,
+    /// One of these texts.
+    Choice(&'static [&'static str]),
     /// A [`Timestamp`].
     Time,
     /// A whole number, from 0 to `i64::MAX`.
@@ -74,8 +81,11 @@ impl FieldValue {
                 Some(number) => Ok(Self::Number(number)),
                 None => Err(Error::invalid("not a whole number, from 0 on")),
             },
+            FieldType::Choice(choices) if !choices.contains(&text) => {
+                Err(Error::invalid("there is no such value").hint(format!("use one of {}", choices.join(", "))))
+            }
             FieldType::Text if text.contains('\0') => Err(Error::invalid("a text cannot hold the NUL character (U+0000)")),
-            FieldType::Text => Ok(Self::Text(text.to_owned())),
+            FieldType::Text | FieldType::Choice(_) => Ok(Self::Text(text.to_owned())),
         }
     }
 }

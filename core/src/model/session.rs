@@ -44,8 +44,11 @@ pub enum SessionStatus {
 }
 
 impl SessionStatus {
+    /// Their names, as in JSON.
+    const NAMES: [&'static str; 2] = [Self::Open.as_str(), Self::Closed.as_str()];
+
     /// The name, as in JSON.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",
@@ -55,7 +58,7 @@ impl SessionStatus {
 
 impl Entity for Session {
     const KIND: Kind = Kind::Session;
-    const FILTERS: &'static [Field] = &[Field::id("space_id"), Field::text("status")];
+    const FILTERS: &'static [Field] = &[Field::id("space_id"), Field::choice("status", &SessionStatus::NAMES)];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
     const CONTENT: bool = true;
     const OWNER_FIELD: Option<&'static str> = Some("owner_id");

@@ -67,8 +67,19 @@ impl TaskStatus {
     /// Every status, in the order of work.
     pub const ALL: &'static [Self] = &[Self::Open, Self::InProgress, Self::Blocked, Self::Done, Self::Cancelled];
 
+    /// Their names, as in JSON.
+    const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut i = 0;
+        while i < names.len() {
+            names[i] = Self::ALL[i].as_str();
+            i += 1;
+        }
+        names
+    };
+
     /// The name, as in JSON.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::InProgress => "in_progress",
@@ -81,7 +92,7 @@ impl TaskStatus {
 
 impl Entity for Task {
     const KIND: Kind = Kind::Task;
-    const FILTERS: &'static [Field] = &[Field::id("space_id"), Field::text("status"), Field::id("assignee_id")];
+    const FILTERS: &'static [Field] = &[Field::id("space_id"), Field::choice("status", &TaskStatus::NAMES), Field::id("assignee_id")];
     const ORDERS: &'static [Field] = &[Field::time("created_at"), Field::time("updated_at")];
     const CONTENT: bool = true;
     const OWNER_FIELD: Option<&'static str> = Some("owner_id");

@@ -1,4 +1,4 @@
-//! What doctor and startup are told: whether the tier could be opened. Nothing is opened or changed by looking.
+//! What is told before opening: whether the tier could be opened. Nothing is opened or changed by looking.
 
 use mosaic_core::{Check, Options, Status};
 

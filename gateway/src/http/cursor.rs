@@ -81,7 +81,7 @@ impl CursorKey {
         let (id, key) = place.split_at_checked(ID_BYTES)?;
         let key = match query.order.ty {
             FieldType::Id => FieldValue::Id(Id::from_slice(key).ok()?),
-            FieldType::Text => FieldValue::Text(String::from_utf8(key.to_vec()).ok()?),
+            FieldType::Text | FieldType::Choice(_) => FieldValue::Text(String::from_utf8(key.to_vec()).ok()?),
             FieldType::Time => FieldValue::Time(Timestamp::from_micros(i64::from_be_bytes(key.try_into().ok()?))?),
             FieldType::Number => FieldValue::Number(u64::from_be_bytes(key.try_into().ok()?)),
         };

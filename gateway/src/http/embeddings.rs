@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, put};
-use mosaic_core::{Embedding, Error, Kind, Vector};
+use mosaic_core::{Embedding, Error, ErrorKind, Kind, Vector};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -21,11 +21,14 @@ use super::sign_in::Caller;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewEmbedding {
     /// The model's name.
+    #[schemars(length(min = 1, max = 200))]
     model: String,
-    /// The components, as many as the model has dimensions, 1 to 4,000.
+    /// The components, as many as the model has dimensions.
+    #[schemars(length(min = 1, max = 4_000))]
     components: Vec<f32>,
     /// The revision of the record that was embedded; the present one, unless it is given.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     revision: Option<u64>,
 }
 
@@ -47,6 +50,12 @@ async fn give(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> Re
     let record = caller.data.records.get(scope, kind, id).await?;
     paths::check(&record, path)?;
     let revision = revision.unwrap_or(record.revision());
+    if revision > record.revision() {
+        return Err(Error::invalid("the record is not at this revision yet")
+            .with("field", "revision")
+            .with("revision", record.revision())
+            .into());
+    }
     let embedding = Embedding { kind, id, revision, vector: Vector { model, components } };
     match vectors.upsert(scope, &[embedding]).await?[..] {
         [true] => Ok(StatusCode::NO_CONTENT),
@@ -62,5 +71,8 @@ async fn remove(kind: Kind, caller: Caller, request: Request) -> Result<StatusCo
     let id = paths::id(kind, path)?;
     let vectors = caller.data.searcher.vectors()?;
     paths::check(&caller.data.records.get(scope, kind, id).await?, path)?;
-    if vectors.remove(scope, kind, id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Error::not_found(kind, id).into()) }
+    if vectors.remove(scope, kind, id).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Error::new(ErrorKind::NotFound, format!("the {kind} has no embedding")).with("id", id).into())
 }

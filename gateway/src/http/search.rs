@@ -25,18 +25,20 @@ pub(super) const PARAMS: [&str; 5] = ["q", "kind", "space_id", "limit", "view"];
 pub(super) struct Wanted {
     /// The words.
     #[serde(default)]
+    #[schemars(length(max = 2_000))]
     q: Option<String>,
     /// A vector that is near to those of what is wanted.
     #[serde(default)]
     vector: Option<Components>,
     /// Only of these kinds.
     #[serde(default)]
-    kind: Vec<String>,
+    kind: Vec<Kind>,
     /// Only of this space: a team's id, or the caller's own.
     #[serde(default)]
     space_id: Option<Id>,
-    /// The most hits, 1 to 100; 20, unless it is given.
+    /// The most hits; 20, unless it is given.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<usize>,
 }
 
@@ -45,8 +47,10 @@ pub(super) struct Wanted {
 #[serde(deny_unknown_fields)]
 pub(super) struct Components {
     /// The model's name. Vectors are compared with those of the same model alone.
+    #[schemars(length(min = 1, max = 200))]
     model: String,
-    /// The components, as many as the model has dimensions, 1 to 4,000.
+    /// The components, as many as the model has dimensions.
+    #[schemars(length(min = 1, max = 4_000))]
     components: Vec<f32>,
 }
 
@@ -75,7 +79,7 @@ pub(super) async fn by_any(State(app): State<Arc<App>>, caller: Caller, request:
     let fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
     let wanted: Wanted = body::fields(fields).map_err(Problem::malformed)?;
     let vector = wanted.vector.map(Vector::from);
-    let mut search = build(wanted.q.as_deref(), vector.is_some(), &wanted.kind).map_err(Problem::malformed)?;
+    let mut search = build(wanted.q.as_deref(), vector.is_some(), wanted.kind).map_err(Problem::malformed)?;
     search.space_id = wanted.space_id;
     if let Some(limit) = wanted.limit {
         search = search.limit(limit).map_err(Problem::malformed)?;
@@ -86,14 +90,13 @@ pub(super) async fn by_any(State(app): State<Arc<App>>, caller: Caller, request:
     Ok(Json(caller.data.searcher.search(scope, &search, vector.as_ref()).await?))
 }
 
-fn build(text: Option<&str>, by_vector: bool, kinds: &[String]) -> Result<Search> {
+fn build(text: Option<&str>, by_vector: bool, kinds: Vec<Kind>) -> Result<Search> {
     let search = match text {
         Some(text) => Search::new(text).map_err(|error| error.with("field", "q"))?,
         None if by_vector => Search::wordless(),
         None => return Err(Error::invalid("the search does not say for what").hint("give words as q, or a vector, or both")),
     };
-    let kinds = kinds.iter().map(|kind| kind.parse()).collect::<Result<Vec<Kind>>>();
-    kinds.and_then(|kinds| search.kinds(kinds)).map_err(|error| error.with("field", "kind"))
+    search.kinds(kinds).map_err(|error| error.with("field", "kind"))
 }
 
 fn read(mut params: Params) -> Result<Search> {

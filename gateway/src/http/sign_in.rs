@@ -87,13 +87,16 @@ fn refusal(refused: Refusal) -> Problem {
 }
 
 impl Caller {
-    /// The scope for reading a kind; everything's, when the operator asks for it by name. That is logged.
+    /// The scope for reading a kind; everything's, when the operator asks for it by name. That is logged where it shows what is others'
+    /// own: content.
     pub(super) fn reading(&self, kind: Kind, view_all: bool, path: &str) -> Result<Scope, Problem> {
         if !view_all {
             return Ok(self.principal.reading(kind)?);
         }
         let scope = self.principal.reading_all()?;
-        tracing::info!(target: AUDIT, user = %self.principal.user_id, token = %self.principal.token_id, path, "an operator views all");
+        if kind.is_content() {
+            tracing::info!(target: AUDIT, user = %self.principal.user_id, token = %self.principal.token_id, path, "an operator views all");
+        }
         Ok(scope)
     }
 }

@@ -87,9 +87,11 @@ async fn a_parameter_that_is_unknown_repeated_or_wrong_is_refused() {
         ("limit=ten", "limit is 1 to 200"),
         ("space_id=7", "not a UUID"),
         ("status=%ff", "UTF-8"),
-        ("status=a%00b", "NUL"),
+        ("status=done,open", "open, in_progress"),
         ("view=some", "view=all"),
     ] {
         world.get(&world.ada, &format!("/api/v1/tasks?{query}")).await.is_problem(400, "invalid_request", &[said]);
     }
+    world.get(&world.ada, "/api/v1/users?login=a%00b").await.is_problem(400, "invalid_request", &["NUL"]);
+    world.get(&world.ada, "/api/v1/sessions?status=done").await.is_problem(400, "invalid_request", &["open, closed"]);
 }

@@ -68,7 +68,7 @@ async fn a_vector_finds_only_what_the_caller_may_see() {
     world.put(&world.bob, &path, other).await.is_problem(404, "not_found", &["note"]);
     world.delete(&world.bob, &path).await.is_problem(404, "not_found", &["note"]);
     world.delete(&world.ada, &path).await.is(204);
-    world.delete(&world.ada, &path).await.is_problem(404, "not_found", &["note"]);
+    world.delete(&world.ada, &path).await.is_problem(404, "not_found", &["no embedding"]);
     assert!(world.search(&world.ada, vector).await.0.is_empty());
 }
 
@@ -105,6 +105,8 @@ async fn a_vector_that_cannot_be_taken_is_refused() {
     ] {
         world.put(&world.ada, &path, body).await.is_problem(status, code, &[said]);
     }
+    let early = json!({ "model": "other", "components": [1], "revision": 2 });
+    world.put(&world.ada, &path, early).await.is_problem(422, "invalid", &["not at this revision yet"]);
     for (body, status, said) in [
         (json!({}), 400, "for what"),
         (json!({ "q": "" }), 400, "no word"),

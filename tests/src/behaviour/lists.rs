@@ -134,11 +134,11 @@ pub async fn status_and_assignee_narrow_a_list(env: &Env) {
 
 pub async fn a_value_that_no_record_has_makes_an_empty_list(env: &Env) {
     let (user, _, _) = busy_user(env).await;
-    let query = Query::new(Kind::Task).filter("status", "nonsense ' \u{1F600}").unwrap();
+    let query = Query::new(Kind::Task).filter("status", "cancelled").unwrap();
     assert_lists(env, as_user(&user), &query, &[]).await;
     let query = Query::new(Kind::Task).filter("assignee_id", &env.id().to_string()).unwrap();
     assert_lists(env, as_user(&user), &query, &[]).await;
-    let query = Query::new(Kind::User).filter("login", "").unwrap();
+    let query = Query::new(Kind::User).filter("login", "nonsense ' \u{1F600}").unwrap();
     assert_lists(env, Scope::System, &query, &[]).await;
 }
 

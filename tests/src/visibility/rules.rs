@@ -28,7 +28,7 @@ impl Oracle {
             Call::Change(Change::Update(record)) => self.update(scope, at, record),
             Call::Change(Change::Delete { kind, id, revision }) => self.delete(scope, at, (*kind, *id), *revision),
             Call::Embed(embedding) => {
-                let stored = self.seen(scope, embedding.kind, embedding.id).is_some();
+                let stored = self.seen(scope, embedding.kind, embedding.id).is_some_and(|record| embedding.revision <= record.revision());
                 if stored {
                     let key = (embedding.kind, embedding.id, &embedding.vector.model);
                     self.embeddings.retain(|other| (other.kind, other.id, &other.vector.model) != key);

@@ -69,8 +69,8 @@ async fn what_another_process_writes_is_compared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_is_taken_than_fits_into_memory() {
     let place = with_notes(4).await;
-    // Room for three vectors of two dimensions.
-    let index = place.storage.vectors(3 * 2 * 4);
+    // Room for three vectors of two dimensions, with what each takes beside.
+    let index = place.storage.vectors(3 * (2 * 4 + 160));
     let notes = [1, 2, 3].map(|number| embedding(number, &[1.0, number as f32]));
     index.load(&notes, None).await.unwrap();
     let refused = index.upsert(Scope::System, &[embedding(4, &[1.0, 4.0])]).await.unwrap_err();
@@ -88,5 +88,30 @@ async fn no_more_is_taken_than_fits_into_memory() {
     place.storage.apply(Scope::System, &Batch::one(Timestamp::from_micros(0).unwrap(), gone)).await.unwrap();
     give(&index, 4, &[1.0, 4.0]).await;
     assert_eq!(nearest(&index, &[1.0, 0.0]).await, [2, 3, 4].map(id));
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_models_are_kept_than_can_be_looked_at() {
+    let place = with_notes(1).await;
+    let index = place.storage.vectors(1 << 30);
+    let of_model = |number: usize| {
+        let vector = Vector { model: format!("model {number}"), components: vec![1.0; number % 3 + 1] };
+        [Embedding { vector, ..embedding(1, &[]) }]
+    };
+    for number in 0..64 {
+        index.upsert(Scope::System, &of_model(number)).await.unwrap();
+    }
+    let refused = index.upsert(Scope::System, &of_model(64)).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.get("model")), (ErrorKind::Full, Some("model 64")));
+    assert_eq!(index.describe().await.unwrap().len(), 64);
+
+    // Those that have no embeddings any more make room, and one that begins anew is read anew.
+    let near = async |number: usize| index.nearest(Scope::System, &of_model(number)[0].vector, 9, &Nearby::default()).await.unwrap().len();
+    assert_eq!(near(7).await, 1);
+    index.remove(Scope::System, Kind::Note, id(1)).await.unwrap();
+    index.upsert(Scope::System, &of_model(64)).await.unwrap();
+    index.upsert(Scope::System, &of_model(7)).await.unwrap();
+    assert_eq!((near(64).await, near(7).await, near(8).await), (1, 1, 0));
     place.close().await;
 }

@@ -14,9 +14,11 @@ const BLOCK: usize = 1_024;
 #[derive(Default)]
 pub(super) struct Held {
     dimensions: usize,
-    /// The last change that was read.
+    /// Every change up to this one was read.
     seen: i64,
     kinds: BTreeMap<Kind, Column>,
+    /// How many there were when they were last counted.
+    counted: usize,
 }
 
 /// The vectors of a kind, at places that change when one is removed.
@@ -36,6 +38,11 @@ struct Entry {
 }
 
 impl Held {
+    /// Whether all is held that the database had.
+    pub(super) fn is_caught_up(&self, known: Known) -> bool {
+        self.dimensions == known.dimensions && self.seen >= known.change
+    }
+
     /// Where reading goes on; `None` when nothing is behind what the database had.
     pub(super) fn behind(&mut self, known: Known) -> Option<i64> {
         if self.dimensions != known.dimensions {
@@ -45,15 +52,36 @@ impl Held {
         (self.seen < known.change).then_some(self.seen)
     }
 
-    /// Takes in what was read. Others may have read the same, or later changes, meanwhile.
+    /// Takes in what was read. It may come late: when the model has begun anew, or others have read later changes.
     pub(super) fn take(&mut self, page: Page) {
-        let dimensions = self.dimensions;
+        if page.dimensions != self.dimensions {
+            return;
+        }
         for Row { kind, id, change, components } in page.rows {
-            if components.len() == dimensions {
+            if components.len() == self.dimensions {
                 self.kinds.entry(kind).or_default().put(id, change, &components);
             }
         }
-        self.seen = self.seen.max(page.up_to);
+        if page.from <= self.seen {
+            self.seen = self.seen.max(page.up_to);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.kinds.values().map(|column| column.entries.len()).sum()
+    }
+
+    /// Whether so much was added that it is time to look whether all of it is still there.
+    pub(super) fn is_to_be_counted(&self) -> bool {
+        self.len() > 2 * self.counted + BLOCK
+    }
+
+    /// Begins anew where far more is held than is stored: what goes with its record is noticed only where it is near to something.
+    pub(super) fn was_counted(&mut self, stored: usize) {
+        if self.len() > stored + stored / 4 + BLOCK {
+            *self = Self { dimensions: self.dimensions, ..Self::default() };
+        }
+        self.counted = stored;
     }
 
     /// Forgets what is no longer there, unless it was given anew meanwhile.
@@ -235,7 +263,12 @@ mod tests {
         let mut held = Held::default();
         assert_eq!(held.behind(known(count as i64)), Some(0));
         let direction = |n: usize| [(n as f32 / count as f32).cos(), (n as f32 / count as f32).sin()];
-        held.take(Page { rows: (0..count).map(|n| row(n, n as i64 + 1, direction(n))).collect(), up_to: count as i64 });
+        held.take(Page {
+            dimensions: 2,
+            from: 0,
+            rows: (0..count).map(|n| row(n, n as i64 + 1, direction(n))).collect(),
+            up_to: count as i64,
+        });
         assert_eq!(held.behind(known(count as i64)), None);
         held
     }
@@ -250,7 +283,7 @@ mod tests {
                 left.retain(|kept| *kept != n);
             }
             assert_eq!(ids(&held, count), left.iter().map(|n| id(*n)).collect::<Vec<_>>(), "{count}");
-            held.take(Page { rows: vec![row(0, 10_000, [-1.0, 0.0])], up_to: 10_000 });
+            held.take(Page { dimensions: 2, from: 0, rows: vec![row(0, 10_000, [-1.0, 0.0])], up_to: 10_000 });
             left.push(0);
             assert_eq!(ids(&held, count), left.iter().map(|n| id(*n)).collect::<Vec<_>>(), "{count}");
         }
@@ -259,8 +292,8 @@ mod tests {
     #[test]
     fn what_was_read_late_changes_nothing() {
         let mut held = circle(3);
-        held.take(Page { rows: vec![row(0, 9, [-1.0, 0.0])], up_to: 9 });
-        held.take(Page { rows: vec![row(0, 1, [1.0, 0.0])], up_to: 3 });
+        held.take(Page { dimensions: 2, from: 0, rows: vec![row(0, 9, [-1.0, 0.0])], up_to: 9 });
+        held.take(Page { dimensions: 2, from: 0, rows: vec![row(0, 1, [1.0, 0.0])], up_to: 3 });
         assert_eq!(ids(&held, 3), [id(1), id(2), id(0)]);
         // One that was given anew is not what is gone.
         held.forget(&[gone(0, 1)]);
@@ -274,7 +307,26 @@ mod tests {
     fn other_dimensions_begin_anew() {
         let mut held = circle(3);
         assert_eq!(held.behind(Known { dimensions: 3, change: 4, has_embeddings: true }), Some(0));
-        held.take(Page { rows: vec![row(0, 1, [1.0, 0.0])], up_to: 1 });
+        held.take(Page { dimensions: 2, from: 0, rows: vec![row(0, 1, [1.0, 0.0])], up_to: 9 });
         assert!(ids(&held, 3).is_empty());
+        assert!(!held.is_caught_up(Known { dimensions: 3, change: 4, has_embeddings: true }), "what comes late tells of another beginning");
+    }
+
+    #[test]
+    fn a_page_without_those_before_does_not_pass_for_all() {
+        let mut held = Held::default();
+        held.behind(known(9));
+        held.take(Page { dimensions: 2, from: 5, rows: vec![row(0, 9, [1.0, 0.0])], up_to: 9 });
+        assert_eq!(held.behind(known(9)), Some(0));
+    }
+
+    #[test]
+    fn what_is_gone_is_not_held_for_ever() {
+        let mut held = circle(3 * BLOCK);
+        assert!(held.is_to_be_counted());
+        held.was_counted(3 * BLOCK);
+        assert_eq!((held.len(), held.is_to_be_counted()), (3 * BLOCK, false));
+        held.was_counted(BLOCK);
+        assert_eq!((held.len(), held.behind(known(9))), (0, Some(0)), "it is read anew");
     }
 }

@@ -10,15 +10,18 @@ mod store;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::available_parallelism;
 
 use mosaic_core::{
     Embedding, Error, ErrorKind, Id, Kind, Nearby, Neighbour, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel, async_trait,
 };
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::connection::{Connections, Work};
 use crate::state;
 use crate::work::{reading, writing};
 use held::{Candidate, Held, Ranking};
+use refresh::Known;
 
 /// So many of the nearest are looked at, for each neighbour that is wanted: at first, where the scope sees most of what is near, and
 /// then, where it sees some of it. A scope that sees less is asked for all that it sees, and that is compared.
@@ -26,62 +29,105 @@ const LOOKS: [usize; 2] = [4, 8];
 /// The fewest that are looked at each time.
 const FEWEST: [usize; 2] = [100, 2_000];
 
+/// How often a comparison is done anew when what is near was given other vectors meanwhile.
+const ROUNDS: usize = 3;
+
 /// An exact index of vectors in a Postgres.
 pub struct SqlVectors {
     connections: Arc<dyn Connections>,
-    /// How many bytes of components are taken, all models together.
+    /// How many bytes of vectors are taken, all models together.
     memory: u64,
-    models: RwLock<HashMap<String, Shared>>,
+    models: RwLock<HashMap<String, Arc<Model>>>,
+    /// A permit for each comparison at a time: more than there are processors would only wait for each other.
+    room: Arc<Semaphore>,
 }
 
-/// What this process holds of a model. It is locked for as long as a comparison with all of it takes, so never on the runtime's threads.
-type Shared = Arc<RwLock<Held>>;
+/// What this process has of a model.
+#[derive(Default)]
+struct Model {
+    /// Held by whoever reads what was written since: once is enough.
+    catching_up: Mutex<()>,
+    /// Locked for as long as a comparison with all of it takes, so never on the runtime's threads.
+    held: RwLock<Held>,
+}
 
 impl SqlVectors {
     pub(crate) fn new(connections: Arc<dyn Connections>, memory: u64) -> Self {
-        Self { connections, memory, models: RwLock::default() }
+        let room = available_parallelism().map_or(1, usize::from);
+        Self { connections, memory, models: RwLock::default(), room: Arc::new(Semaphore::new(room)) }
     }
 
-    /// What is held of a model that is known to the database.
-    fn held(&self, model: &str) -> Shared {
-        if let Some(held) = self.models.read().unwrap_or_else(PoisonError::into_inner).get(model) {
-            return Arc::clone(held);
-        }
-        Arc::clone(self.models.write().unwrap_or_else(PoisonError::into_inner).entry(model.to_owned()).or_default())
-    }
-
-    /// Catches up with the database; `None` when it has no embeddings of the model.
-    async fn caught_up(&self, vector: &Vector) -> Result<Option<Shared>> {
-        let model = vector.model.as_str();
-        let known = reading!(self, Work::Request, connection => refresh::model(connection, model))?;
-        let Some(known) = known.filter(|known| known.has_embeddings) else { return Ok(None) };
+    /// What the database knows of a model, and what is held of it; `None` when there are no embeddings of it.
+    async fn model(&self, vector: &Vector) -> Result<Option<(Known, Arc<Model>)>> {
+        let name = vector.model.as_str();
+        let known = reading!(self, Work::Request, connection => refresh::model(connection, name))?;
+        let Some(known) = known.filter(|known| known.has_embeddings) else {
+            self.models.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+            return Ok(None);
+        };
         vector.check(Some(known.dimensions))?;
-        let held = self.held(model);
-        loop {
-            let behind = on(&held, move |held| held.behind(known)).await?;
-            let Some(seen) = behind else { return Ok(Some(held)) };
-            let page = reading!(self, Work::Bulk, connection => refresh::page(connection, model, known, seen))?;
-            on(&held, move |held| held.take(page)).await?;
-        }
+        let held = self.models.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let new = || Arc::clone(self.models.write().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
+        Ok(Some((known, held.unwrap_or_else(new))))
     }
 
-    /// Ranks what is held.
-    async fn ranked(&self, held: &Shared, ranking: Arc<Ranking>, only: Option<Vec<(Kind, Id)>>) -> Result<Vec<Candidate>> {
-        let held = Arc::clone(held);
-        blocking(move || ranking.of(&held.read().unwrap_or_else(PoisonError::into_inner), only.as_deref())).await
+    /// Reads what was written since, by whichever process.
+    async fn catch_up(&self, vector: &Vector, model: &Arc<Model>) -> Result<()> {
+        let _one_at_a_time = model.catching_up.lock().await;
+        let Some((known, _)) = self.model(vector).await? else { return Ok(()) };
+        let name = vector.model.as_str();
+        loop {
+            let Some(from) = on(model, move |held| held.behind(known)).await? else { break };
+            let page = reading!(self, Work::Bulk, connection => refresh::page(connection, name, known, from))?;
+            on(model, move |held| held.take(page)).await?;
+        }
+        // What goes with its records leaves no trace to catch up with.
+        if on(model, |held| held.is_to_be_counted()).await? {
+            let stored = reading!(self, Work::Bulk, connection => store::count_of(connection, name))?;
+            on(model, move |held| held.was_counted(stored)).await?;
+        }
+        Ok(())
+    }
+
+    /// Ranks what is held, once it is no older than what is known; of these records alone, where they are given.
+    async fn ranked(
+        &self,
+        vector: &Vector,
+        (known, model): &(Known, Arc<Model>),
+        ranking: Ranking,
+        only: Option<Vec<(Kind, Id)>>,
+    ) -> Result<Vec<Candidate>> {
+        let ranking = Arc::new((ranking, only));
+        let mut rounds = 0..ROUNDS;
+        loop {
+            let permit = Arc::clone(&self.room).acquire_owned().await.map_err(broke_off)?;
+            let (known, ranking, held) = (*known, Arc::clone(&ranking), Arc::clone(model));
+            let is_last = rounds.next().is_none();
+            let ranked = blocking(move || {
+                let _permit = permit;
+                let held = held.held.read().unwrap_or_else(PoisonError::into_inner);
+                (is_last || held.is_caught_up(known)).then(|| ranking.0.of(&held, ranking.1.as_deref()))
+            });
+            match ranked.await? {
+                Some(candidates) => return Ok(candidates),
+                None => self.catch_up(vector, model).await?,
+            }
+        }
     }
 }
 
 /// Changes what is held, off the runtime.
-async fn on<T: Send + 'static>(held: &Shared, change: impl FnOnce(&mut Held) -> T + Send + 'static) -> Result<T> {
-    let held = Arc::clone(held);
-    blocking(move || change(&mut held.write().unwrap_or_else(PoisonError::into_inner))).await
+async fn on<T: Send + 'static>(model: &Arc<Model>, change: impl FnOnce(&mut Held) -> T + Send + 'static) -> Result<T> {
+    let model = Arc::clone(model);
+    blocking(move || change(&mut model.held.write().unwrap_or_else(PoisonError::into_inner))).await
 }
 
 async fn blocking<T: Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(compute)
-        .await
-        .map_err(|error| Error::new(ErrorKind::Internal, "a comparison of vectors broke off").source(error))
+    tokio::task::spawn_blocking(compute).await.map_err(broke_off)
+}
+
+fn broke_off(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Internal, "a comparison of vectors broke off").source(error)
 }
 
 #[async_trait]
@@ -92,37 +138,46 @@ impl VectorIndex for SqlVectors {
     }
 
     async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
-        reading!(self, Work::Request, connection => store::remove(connection, scope, kind, id))
+        writing!(self, Work::Request, connection => store::remove(connection, scope, kind, id))
     }
 
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
         vector.check(None)?;
-        let Some(held) = self.caught_up(vector).await? else { return Ok(Vec::new()) };
-        let model = vector.model.as_str();
+        let ask = |count| Ranking::new(vector.components.clone(), filter.kinds.clone(), count);
         let [at_first, then] = [0, 1].map(|look| FEWEST[look].max(k.saturating_mul(LOOKS[look])));
-        let ranking = Arc::new(Ranking::new(vector.components.clone(), filter.kinds.clone(), then));
-        let candidates = self.ranked(&held, ranking, None).await?;
-        let is_all = candidates.len() < then;
-        let (first, rest) = candidates.split_at(at_first.min(candidates.len()));
-        let mut seen = Vec::new();
-        for look in [first, rest] {
-            let outcome = reading!(self, Work::Request, connection => seen::among(connection, scope, model, filter.space_id, look))?;
-            if !outcome.gone.is_empty() {
-                on(&held, move |held| held.forget(&outcome.gone)).await?;
+        let mut rounds = 1..ROUNDS;
+        loop {
+            let Some(model) = self.model(vector).await? else { return Ok(Vec::new()) };
+            if k == 0 {
+                return Ok(Vec::new());
             }
-            seen.extend(outcome.seen);
-            if seen.len() >= k {
+            let candidates = self.ranked(vector, &model, ask(then), None).await?;
+            let (first, rest) = candidates.split_at(at_first.min(candidates.len()));
+            let mut seen = Vec::new();
+            let mut is_stale = false;
+            for look in [first, rest].into_iter().filter(|look| !look.is_empty()) {
+                let outcome =
+                    reading!(self, Work::Request, connection => seen::among(connection, scope, &vector.model, filter.space_id, look))?;
+                if !outcome.gone.is_empty() {
+                    on(&model.1, move |held| held.forget(&outcome.gone)).await?;
+                }
+                is_stale |= outcome.is_stale;
+                seen.extend(outcome.seen);
+                if seen.len() >= k {
+                    break;
+                }
+            }
+            if is_stale && rounds.next().is_some() {
+                continue;
+            }
+            if seen.len() >= k || candidates.len() < then {
                 seen.truncate(k);
                 return Ok(seen);
             }
+            let all = reading!(self, Work::Bulk, connection => seen::all(connection, scope, &vector.model, filter))?;
+            let nearest = self.ranked(vector, &model, ask(k), Some(all)).await?;
+            return Ok(nearest.into_iter().map(|candidate| candidate.neighbour).collect());
         }
-        if is_all {
-            return Ok(seen);
-        }
-        let all = reading!(self, Work::Bulk, connection => seen::all(connection, scope, model, filter))?;
-        let ranking = Arc::new(Ranking::new(vector.components.clone(), filter.kinds.clone(), k));
-        let nearest = self.ranked(&held, ranking, Some(all)).await?;
-        Ok(nearest.into_iter().map(|candidate| candidate.neighbour).collect())
     }
 
     async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {

@@ -22,6 +22,10 @@ pub(super) struct Known {
 
 /// Embeddings in the order of their changes.
 pub(super) struct Page {
+    /// The model's, when it was read.
+    pub(super) dimensions: usize,
+    /// The change behind which it begins.
+    pub(super) from: i64,
     pub(super) rows: Vec<Row>,
     /// Every change up to this one is in this page or an earlier one.
     pub(super) up_to: i64,
@@ -60,7 +64,7 @@ pub(super) fn tables() -> impl Iterator<Item = (Kind, &'static str)> {
 }
 
 /// Reads the embeddings of a model behind a change, up to what was known, and further where there is more by now.
-pub(super) async fn page(connection: &mut PgConnection, model: &str, known: Known, seen: i64) -> Result<Page> {
+pub(super) async fn page(connection: &mut PgConnection, model: &str, known: Known, from: i64) -> Result<Page> {
     let limit = (PAGE_BYTES / (known.dimensions * size_of::<f32>())).max(1);
     let kinds: Vec<_> = tables().collect();
     let mut statement = Statement::new("SELECT place, id, change, vector FROM (");
@@ -69,7 +73,7 @@ pub(super) async fn page(connection: &mut PgConnection, model: &str, known: Know
             .sql(if place == 0 { "(SELECT " } else { " UNION ALL (SELECT " })
             .bind(place as i32)
             .sql("::int AS place, held.id, held.change, ");
-        statement.sql("held.vector FROM ").sql(table).sql(" AS held WHERE held.model = ").bind(model).sql(" AND held.change > ").bind(seen);
+        statement.sql("held.vector FROM ").sql(table).sql(" AS held WHERE held.model = ").bind(model).sql(" AND held.change > ").bind(from);
         statement.sql(" ORDER BY held.change LIMIT ").bind(limit as i64).sql(")");
     }
     statement.sql(") AS held ORDER BY change LIMIT ").bind(limit as i64);
@@ -79,8 +83,8 @@ pub(super) async fn page(connection: &mut PgConnection, model: &str, known: Know
         let components = bytes::to_components(row.try_get(3).map_err(from_sqlx)?)?;
         rows.push(Row { kind: *kind, id: row.try_get(1).map_err(from_sqlx)?, change: row.try_get(2).map_err(from_sqlx)?, components });
     }
-    let last = rows.last().map_or(seen, |last| last.change);
+    let last = rows.last().map_or(from, |last| last.change);
     // Of the last changes, the embeddings may be gone.
     let up_to = if rows.len() < limit { last.max(known.change) } else { last };
-    Ok(Page { rows, up_to })
+    Ok(Page { dimensions: known.dimensions, from, rows, up_to })
 }

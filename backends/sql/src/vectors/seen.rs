@@ -16,6 +16,8 @@ pub(super) struct Outcome {
     pub(super) seen: Vec<Neighbour>,
     /// Those whose embedding is not there any more.
     pub(super) gone: Vec<Candidate>,
+    /// Whether some that may be seen have other vectors by now.
+    pub(super) is_stale: bool,
 }
 
 /// Tells of candidates which may be seen, and live in the space, if one is given.
@@ -33,28 +35,31 @@ pub(super) async fn among(
         if of_kind().next().is_none() {
             continue;
         }
-        let mut statement = Statement::of(scope, "SELECT given.place, found.sees FROM unnest(")?;
+        let mut statement = Statement::of(scope, "SELECT given.place, found.sees, found.change FROM unnest(")?;
         statement.array(of_kind().map(|(_, candidate)| candidate.neighbour.id)).sql("::uuid[], ");
         statement.array(of_kind().map(|(place, _)| place as i64)).sql("::bigint[]) AS given (id, place) CROSS JOIN LATERAL (SELECT (");
         with_kind!(kind, T => sees::<T>(&mut statement));
         if let Some(space_id) = space_id {
             statement.sql(" AND kept.space_id = ").bind(space_id);
         }
-        statement.sql(") IS TRUE AS sees FROM ").sql(table).sql(" AS held JOIN ").sql(with_kind!(kind, T => T::NAME));
+        statement.sql(") IS TRUE AS sees, held.change FROM ").sql(table).sql(" AS held JOIN ").sql(with_kind!(kind, T => T::NAME));
         // The limit says no more than the key does, but keeps the planner from joining in any other way.
         statement.sql(" AS kept ON kept.id = held.id WHERE held.id = given.id AND held.model = ").bind(model).sql(" LIMIT 1) AS found");
         for row in statement.rows(connection).await? {
             let place = row.try_get::<i64, _>(0).map_err(from_sqlx)?.unsigned_abs() as usize;
             if let Some(found) = found.get_mut(place) {
-                *found = Some(row.try_get::<bool, _>(1).map_err(from_sqlx)?);
+                *found = Some((row.try_get::<bool, _>(1).map_err(from_sqlx)?, row.try_get::<i64, _>(2).map_err(from_sqlx)?));
             }
         }
     }
     let mut outcome = Outcome::default();
     for (candidate, found) in candidates.iter().zip(found) {
         match found {
-            Some(true) => outcome.seen.push(candidate.neighbour.clone()),
-            Some(false) => {}
+            Some((true, change)) => {
+                outcome.seen.push(candidate.neighbour.clone());
+                outcome.is_stale |= change != candidate.change;
+            }
+            Some((false, _)) => {}
             None => outcome.gone.push(candidate.clone()),
         }
     }

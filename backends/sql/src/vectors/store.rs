@@ -8,9 +8,15 @@ use sqlx::{PgConnection, Row as _};
 
 use super::bytes;
 use super::refresh::{has_embeddings, tables};
-use crate::error::from_sqlx;
+use crate::error::{self, from_sqlx};
 use crate::statement::Statement;
 use crate::table::Table;
+
+/// So many models may have embeddings: more than anybody uses at once, and few enough to look at all of them.
+const MODELS: i64 = 64;
+
+/// What an embedding takes in memory beside its components, in bytes, about: measured with 100,000 of them.
+const BESIDE: i64 = 160;
 
 /// A statement takes so many bytes of vectors, about: 4 MiB.
 const RUN_BYTES: usize = 4 << 20;
@@ -41,17 +47,50 @@ pub(super) async fn upsert(connection: &mut PgConnection, scope: Scope, embeddin
                 change += run.len() as i64;
             }
         }
-        fits(connection, model, memory).await?;
+        fits(connection, memory).await?;
     }
     Ok(embeddings.iter().map(|embedding| stored.contains(&(embedding.vector.model.as_str(), embedding.kind, embedding.id))).collect())
 }
 
 /// Holds the model until the end of the transaction, and takes numbers for so many changes; answers the first.
 async fn take_numbers(connection: &mut PgConnection, model: &str, dimensions: usize, count: usize) -> Result<i64> {
-    const TAKE: &str = "INSERT INTO embedding_models AS known (model, dimensions, change, at_most) VALUES ($1, $2, $3, $3) \
-        ON CONFLICT (model) DO UPDATE SET change = known.change + $3, at_most = known.at_most + $3 RETURNING change - $3 + 1";
-    let query = sqlx::query_scalar(TAKE).bind(model).bind(i32::try_from(dimensions).unwrap_or(i32::MAX)).bind(count as i64);
-    query.fetch_one(connection).await.map_err(from_sqlx)
+    // Each beginning has a trillion numbers of its own.
+    const BEGIN: &str = "INSERT INTO embedding_models (model, dimensions, change, at_most) \
+        VALUES ($1, $2, nextval('embedding_models_begun') << 40, 0) ON CONFLICT DO NOTHING";
+    const TAKE: &str =
+        "UPDATE embedding_models SET change = change + $2, at_most = at_most + $2 WHERE model = $1 RETURNING change - $2 + 1";
+    let take = async |connection: &mut PgConnection| -> Result<Option<i64>> {
+        sqlx::query_scalar(TAKE).bind(model).bind(count as i64).fetch_optional(connection).await.map_err(from_sqlx)
+    };
+    if let Some(first) = take(&mut *connection).await? {
+        return Ok(first);
+    }
+    let begin = sqlx::query(BEGIN).bind(model).bind(i32::try_from(dimensions).unwrap_or(i32::MAX));
+    begin.execute(&mut *connection).await.map_err(from_sqlx)?;
+    let first = take(&mut *connection).await?.ok_or_else(error::in_the_way)?;
+    few_enough(connection, model).await?;
+    Ok(first)
+}
+
+/// Refuses one model too many. Those whose embeddings went are forgotten, now that it matters.
+async fn few_enough(connection: &mut PgConnection, model: &str) -> Result<()> {
+    const COUNT: &str = "SELECT count(*) FROM embedding_models";
+    if sqlx::query_scalar::<_, i64>(COUNT).fetch_one(&mut *connection).await.map_err(from_sqlx)? <= MODELS {
+        return Ok(());
+    }
+    let mut statement =
+        Statement::new("DELETE FROM embedding_models WHERE model IN (SELECT known.model FROM embedding_models AS known WHERE ");
+    statement.sql("known.model <> ").bind(model).sql(" AND NOT ");
+    has_embeddings(&mut statement);
+    // One that is held by somebody else is about to get some.
+    statement.sql(" FOR UPDATE SKIP LOCKED)");
+    statement.run(&mut *connection).await?;
+    if sqlx::query_scalar::<_, i64>(COUNT).fetch_one(&mut *connection).await.map_err(from_sqlx)? <= MODELS {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Full, format!("there are embeddings of {MODELS} models, and no more are kept"))
+        .with("model", model)
+        .hint("remove those of a model that is no longer used"))
 }
 
 /// Checks that all vectors of a model have its dimensions; a model without embeddings takes those of the first.
@@ -69,22 +108,21 @@ async fn agree(connection: &mut PgConnection, model: &str, given: usize, embeddi
 }
 
 /// Refuses more than may be compared in memory, once it is stored in the transaction. What went with its records is counted only
-/// when it matters.
-async fn fits(connection: &mut PgConnection, model: &str, memory: u64) -> Result<()> {
-    const AT_MOST: &str = "SELECT coalesce(sum(at_most * dimensions * 4), 0)::bigint FROM embedding_models";
-    let at_most: i64 = sqlx::query_scalar(AT_MOST).fetch_one(&mut *connection).await.map_err(from_sqlx)?;
-    if at_most.unsigned_abs() <= memory {
+/// when it matters. Writers of two models at once do not see each other, so that the bound is met about.
+async fn fits(connection: &mut PgConnection, memory: u64) -> Result<()> {
+    const BYTES: &str = "SELECT coalesce(sum(at_most * (dimensions * 4 + $1)), 0)::bigint FROM embedding_models";
+    let bytes = async |connection: &mut PgConnection| -> Result<u64> {
+        let bytes: i64 = sqlx::query_scalar(BYTES).bind(BESIDE).fetch_one(connection).await.map_err(from_sqlx)?;
+        Ok(bytes.unsigned_abs())
+    };
+    if bytes(&mut *connection).await? <= memory {
         return Ok(());
     }
     let mut statement = Statement::new("UPDATE embedding_models AS known SET at_most = ");
     count(&mut statement);
-    statement.sql(" WHERE known.model = ").bind(model);
-    statement.run(connection).await?;
-    let mut statement = Statement::new("SELECT coalesce(sum(known.dimensions * 4 * ");
-    count(&mut statement);
-    statement.sql("), 0)::bigint FROM embedding_models AS known");
-    let row = statement.row(connection).await?;
-    let bytes = row.map_or(Ok(0), |row| row.try_get::<i64, _>(0)).map_err(from_sqlx)?.unsigned_abs();
+    statement.sql(" WHERE known.model IN (SELECT model FROM embedding_models FOR UPDATE SKIP LOCKED)");
+    statement.run(&mut *connection).await?;
+    let bytes = bytes(&mut *connection).await?;
     if bytes <= memory {
         return Ok(());
     }
@@ -92,6 +130,16 @@ async fn fits(connection: &mut PgConnection, model: &str, memory: u64) -> Result
         .with("bytes", bytes)
         .with("limit", memory)
         .hint("raise vector_memory_mib in this tier's section of the config, or use a model of fewer dimensions"))
+}
+
+/// How many embeddings of a model are stored.
+pub(super) async fn count_of(connection: &mut PgConnection, model: &str) -> Result<usize> {
+    let mut statement = Statement::new("SELECT ");
+    count(&mut statement);
+    statement.sql(" FROM (SELECT ").bind(model).sql("::text AS model) AS known");
+    let row = statement.row(connection).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get(0)).map_err(from_sqlx)?;
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// The number of embeddings of the model `known`.
@@ -113,7 +161,11 @@ async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, run: &[&E
     statement.array(run.iter().map(|embedding| i64::try_from(embedding.revision).unwrap_or(i64::MAX))).sql("::bigint[], ");
     statement.array(run.iter().map(|embedding| bytes::from_components(&embedding.vector.components)));
     statement.sql("::bytea[]) WITH ORDINALITY AS given (id, revision, vector, ordinality) JOIN ").sql(T::NAME);
-    statement.sql(" AS kept ON kept.id = given.id WHERE ").sql(T::OPEN).sql(" OR ").sql(T::SEES_TO_WRITE);
+    statement
+        .sql(" AS kept ON kept.id = given.id AND given.revision <= kept.revision WHERE ")
+        .sql(T::OPEN)
+        .sql(" OR ")
+        .sql(T::SEES_TO_WRITE);
     statement
         .sql(" ON CONFLICT (id, model) DO UPDATE SET revision = excluded.revision, change = excluded.change, vector = excluded.vector");
     statement.sql(" RETURNING id");
@@ -126,7 +178,7 @@ pub(super) async fn remove(connection: &mut PgConnection, scope: Scope, kind: Ki
         let Some(table) = T::EMBEDDINGS else { return Ok(false) };
         let mut statement = Statement::of(scope, "DELETE FROM ")?;
         statement.sql(table).sql(" AS held WHERE held.id = ").bind(id).sql(" AND EXISTS (SELECT FROM ").sql(T::NAME);
-        statement.sql(" AS kept WHERE kept.id = held.id AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql("))");
+        statement.sql(" AS kept WHERE kept.id = held.id AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES_TO_WRITE).sql("))");
         Ok(statement.run(connection).await? > 0)
     })
 }
@@ -164,9 +216,9 @@ pub(super) async fn pending(
 
 /// Reads embeddings in the order of an export: those of one model and kind, at most.
 pub(super) async fn export(connection: &mut PgConnection, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
-    const MODELS: &str = "SELECT model, dimensions FROM embedding_models WHERE model >= $1 ORDER BY model";
+    const FROM: &str = "SELECT model, dimensions FROM embedding_models WHERE model >= $1 ORDER BY model";
     let from = after.map_or("", |(model, ..)| model);
-    for row in sqlx::query(MODELS).bind(from).fetch_all(&mut *connection).await.map_err(from_sqlx)? {
+    for row in sqlx::query(FROM).bind(from).fetch_all(&mut *connection).await.map_err(from_sqlx)? {
         let model: String = row.try_get(0).map_err(from_sqlx)?;
         let dimensions = row.try_get::<i32, _>(1).map_err(from_sqlx)?.unsigned_abs() as usize;
         let limit = limit.min((PAGE_BYTES / (dimensions * size_of::<f32>())).max(1));

@@ -223,7 +223,8 @@ fn list_parameters(kind: Kind) -> Vec<Value> {
                 FieldType::Id => json!({ "type": "string", "format": "uuid" }),
                 FieldType::Time => json!({ "type": "string", "format": "date-time" }),
                 FieldType::Number => json!({ "type": "integer", "minimum": 0 }),
-                FieldType::Text => values_of(&fields["properties"][field.name]),
+                FieldType::Text => json!({ "type": "string" }),
+                FieldType::Choice(_) => values_of(&fields["properties"][field.name]),
             };
             query(field.name, format!("Only those whose {} is this.", field.name), schema)
         })
