@@ -41,10 +41,13 @@ impl Records {
     /// conflict, since the first one's secret cannot be shown a second time.
     ///
     /// # Errors
-    /// As [`Self::create`], and [`ErrorKind::Conflict`] for an id that is taken.
+    /// As [`Self::create`], [`ErrorKind::Conflict`] for an id that is taken, and [`ErrorKind::Invalid`] for an end that has passed.
     pub async fn create_token(&self, scope: Scope, fields: Map<String, Value>) -> Result<(Record, TokenSecret)> {
         let secret = TokenSecret::generate()?;
         let record = match self.draft(scope, Kind::Token, fields)? {
+            Record::Token(token) if token.expires_at.is_some_and(|end| end <= token.created_at) => {
+                return Err(Error::invalid("the token would have expired already").with("field", "expires_at"));
+            }
             Record::Token(token) => Record::Token(Token { hash: Some(secret.hash()), ..token }),
             other => other,
         };

@@ -135,7 +135,20 @@ impl Config {
         all.insert("startup".into(), serde_json::json!(self.startup));
         all.insert("log".into(), serde_json::json!(self.log));
         all.extend(self.sections.clone());
+        all.insert(self.tier.clone(), self.section_with_defaults());
         shown::without_secrets(Value::Object(all))
+    }
+
+    /// The section of the tier that was chosen, with the defaults that its backend's schema names.
+    fn section_with_defaults(&self) -> Value {
+        let mut section = self.section();
+        let schema = registry::backend(&self.tier).map_or(Value::Null, |backend| (backend.schema)().to_value());
+        if let (Value::Object(section), Some(keys)) = (&mut section, schema["properties"].as_object()) {
+            for (key, default) in keys.iter().filter_map(|(key, schema)| Some((key, schema.get("default")?))) {
+                section.entry(key).or_insert_with(|| default.clone());
+            }
+        }
+        section
     }
 }
 

@@ -78,23 +78,9 @@ fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
         json!({ "type": "object", "description": format!("What a new {kind} is made from."), "properties": settable, "required": needed, "additionalProperties": false }),
     );
 
-    let patch: Map<_, _> = settable
-        .iter()
-        .map(|(field, schema)| {
-            let optional = !required.contains(field);
-            (field.clone(), if optional { json!({ "anyOf": [schema, { "type": "null" }] }) } else { schema.clone() })
-        })
-        .collect();
-    schemas.insert(
-        format!("{title}Patch"),
-        json!({
-            "type": "object",
-            "description": format!("A change of a {kind}: a JSON merge patch (RFC 7396). A field replaces the present one; null removes it. \
-                The id and the kind may be said again, and cannot be changed."),
-            "properties": patch,
-            "additionalProperties": false,
-        }),
-    );
+    if kind.parent().is_none() {
+        schemas.insert(format!("{title}Patch"), patch(kind, &settable, &required));
+    }
     schemas.insert(
         format!("{title}List"),
         json!({
@@ -115,6 +101,24 @@ fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
         schemas.insert("IssuedToken".into(), issued);
     }
     schemas.insert(title, record);
+}
+
+/// What a change of a record may say.
+fn patch(kind: Kind, settable: &Map<String, Value>, required: &[String]) -> Value {
+    let fields: Map<_, _> = settable
+        .iter()
+        .map(|(field, schema)| {
+            let optional = !required.contains(field);
+            (field.clone(), if optional { json!({ "anyOf": [schema, { "type": "null" }] }) } else { schema.clone() })
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "description": format!("A change of a {kind}: a JSON merge patch (RFC 7396). A field replaces the present one; null removes it. \
+            The id and the kind may be said again, and cannot be changed."),
+        "properties": fields,
+        "additionalProperties": false,
+    })
 }
 
 fn names(required: &Value) -> Vec<String> {

@@ -74,7 +74,7 @@ fn what_the_gateway_sets_is_asked_of_nobody() {
 
 #[test]
 fn a_patch_may_say_again_what_it_cannot_change() {
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().filter(|kind| kind.parent().is_none()) {
         let name = schemas::name(*kind);
         let patch = &DOCUMENT["components"]["schemas"][format!("{name}Patch")]["properties"];
         assert_eq!(patch["id"], DOCUMENT["components"]["schemas"][&name]["properties"]["id"], "{name}");
