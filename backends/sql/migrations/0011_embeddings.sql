@@ -10,7 +10,7 @@ CREATE TABLE embedding_models (
     at_most    bigint NOT NULL
 );
 
--- A vector is its components as 32-bit numbers, the lowest byte first: an array of numbers takes ten times as long to read. It is stored as
+-- A vector is its components as 32-bit numbers, the lowest byte first: an array of numbers takes seven times as long to read. It is stored as
 -- it is: such bytes do not get smaller, and trying takes time.
 CREATE TABLE task_embeddings (
     id       uuid NOT NULL REFERENCES tasks ON DELETE CASCADE,
