@@ -22,6 +22,7 @@ use crate::state;
 use crate::work::{reading, writing};
 use held::{Candidate, Held, Ranking};
 use refresh::Known;
+use seen::Outcome;
 
 /// So many of the nearest are looked at, for each neighbour that is wanted: at first, where the scope sees most of what is near, and
 /// then, where it sees some of it. A scope that sees less is asked for all that it sees, and that is compared.
@@ -93,7 +94,8 @@ impl SqlVectors {
     async fn ranked(
         &self,
         vector: &Vector,
-        (known, model): &(Known, Arc<Model>),
+        known: Known,
+        model: &Arc<Model>,
         ranking: Ranking,
         only: Option<Vec<(Kind, Id)>>,
     ) -> Result<Vec<Candidate>> {
@@ -101,7 +103,7 @@ impl SqlVectors {
         let mut rounds = 0..ROUNDS;
         loop {
             let permit = Arc::clone(&self.room).acquire_owned().await.map_err(broke_off)?;
-            let (known, ranking, held) = (*known, Arc::clone(&ranking), Arc::clone(model));
+            let (ranking, held) = (Arc::clone(&ranking), Arc::clone(model));
             let is_last = rounds.next().is_none();
             let ranked = blocking(move || {
                 let _permit = permit;
@@ -113,6 +115,20 @@ impl SqlVectors {
                 None => self.catch_up(vector, model).await?,
             }
         }
+    }
+
+    /// Looks which of the nearest may be seen, until `k` may: at the first few, and then at the rest.
+    async fn look(&self, scope: Scope, vector: &Vector, space_id: Option<Id>, k: usize, nearest: &[Candidate]) -> Result<Outcome> {
+        let (first, rest) = nearest.split_at(FEWEST[0].max(k.saturating_mul(LOOKS[0])).min(nearest.len()));
+        let mut all = Outcome::default();
+        for look in [first, rest].into_iter().filter(|look| !look.is_empty()) {
+            let outcome = reading!(self, Work::Request, connection => seen::among(connection, scope, &vector.model, space_id, look))?;
+            all.add(outcome);
+            if all.seen.len() >= k {
+                break;
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -144,40 +160,26 @@ impl VectorIndex for SqlVectors {
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
         vector.check(None)?;
         let ask = |count| Ranking::new(vector.components.clone(), filter.kinds.clone(), count);
-        let [at_first, then] = [0, 1].map(|look| FEWEST[look].max(k.saturating_mul(LOOKS[look])));
-        let mut rounds = 1..ROUNDS;
-        loop {
-            let Some(model) = self.model(vector).await? else { return Ok(Vec::new()) };
-            if k == 0 {
-                return Ok(Vec::new());
+        let count = FEWEST[1].max(k.saturating_mul(LOOKS[1]));
+        for round in 1.. {
+            let Some((known, model)) = self.model(vector).await?.filter(|_| k > 0) else { break };
+            let nearest = self.ranked(vector, known, &model, ask(count), None).await?;
+            let Outcome { mut seen, gone, is_stale } = self.look(scope, vector, filter.space_id, k, &nearest).await?;
+            if !gone.is_empty() {
+                on(&model, move |held| held.forget(&gone)).await?;
             }
-            let candidates = self.ranked(vector, &model, ask(then), None).await?;
-            let (first, rest) = candidates.split_at(at_first.min(candidates.len()));
-            let mut seen = Vec::new();
-            let mut is_stale = false;
-            for look in [first, rest].into_iter().filter(|look| !look.is_empty()) {
-                let outcome =
-                    reading!(self, Work::Request, connection => seen::among(connection, scope, &vector.model, filter.space_id, look))?;
-                if !outcome.gone.is_empty() {
-                    on(&model.1, move |held| held.forget(&outcome.gone)).await?;
-                }
-                is_stale |= outcome.is_stale;
-                seen.extend(outcome.seen);
-                if seen.len() >= k {
-                    break;
-                }
-            }
-            if is_stale && rounds.next().is_some() {
+            if is_stale && round < ROUNDS {
                 continue;
             }
-            if seen.len() >= k || candidates.len() < then {
+            if seen.len() >= k || nearest.len() < count {
                 seen.truncate(k);
                 return Ok(seen);
             }
             let all = reading!(self, Work::Bulk, connection => seen::all(connection, scope, &vector.model, filter))?;
-            let nearest = self.ranked(vector, &model, ask(k), Some(all)).await?;
+            let nearest = self.ranked(vector, known, &model, ask(k), Some(all)).await?;
             return Ok(nearest.into_iter().map(|candidate| candidate.neighbour).collect());
         }
+        Ok(Vec::new())
     }
 
     async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {

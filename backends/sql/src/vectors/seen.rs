@@ -20,6 +20,15 @@ pub(super) struct Outcome {
     pub(super) is_stale: bool,
 }
 
+impl Outcome {
+    /// Adds what became of further candidates.
+    pub(super) fn add(&mut self, further: Self) {
+        self.seen.extend(further.seen);
+        self.gone.extend(further.gone);
+        self.is_stale |= further.is_stale;
+    }
+}
+
 /// Tells of candidates which may be seen, and live in the space, if one is given.
 pub(super) async fn among(
     connection: &mut PgConnection,

@@ -102,8 +102,8 @@ async fn agree(connection: &mut PgConnection, model: &str, given: usize, embeddi
     let row = statement.row(connection).await?;
     let dimensions: i32 = row.map_or(Ok(0), |row| row.try_get(0)).map_err(from_sqlx)?;
     let dimensions = dimensions.unsigned_abs() as usize;
-    let of_model = embeddings.iter().filter(|embedding| embedding.vector.model == model);
-    of_model.map(|embedding| embedding.vector.check(Some(dimensions))).collect::<Result<Vec<_>>>()?;
+    let mut of_model = embeddings.iter().filter(|embedding| embedding.vector.model == model);
+    of_model.try_for_each(|embedding| embedding.vector.check(Some(dimensions)))?;
     Ok(dimensions)
 }
 
