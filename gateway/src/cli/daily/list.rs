@@ -43,6 +43,9 @@ impl Range {
 fn merged(lists: Vec<First>, most: usize) -> First {
     let mut more = lists.iter().any(|list| list.more);
     let mut records: Vec<Record> = lists.into_iter().flat_map(|list| list.records).collect();
+    // Each list is of its own moment: a record that went from one to another meanwhile is in both.
+    records.sort_by_key(|record| (record.id(), std::cmp::Reverse(record.revision())));
+    records.dedup_by_key(|record| record.id());
     records.sort_by_key(|record| std::cmp::Reverse((record.updated_at(), record.id())));
     more |= records.len() > most;
     records.truncate(most);
@@ -74,5 +77,21 @@ mod tests {
         let both = merged(vec![list(&[9], false), list(&[5, 1], false)], 3);
         assert_eq!((days(&both), both.more), (vec![9, 5, 1], false));
         assert!(merged(vec![list(&[9], true)], 1).more);
+    }
+
+    #[test]
+    fn a_record_that_went_from_one_list_to_another_is_shown_once_as_it_became() {
+        let at = |revision: u64| {
+            let text = serde_json::json!({
+                "kind": "note", "id": uuid(7), "owner_id": uuid(7), "title": "t", "created_at": "2026-01-01T00:00:00Z",
+                "updated_at": format!("2026-01-0{revision}T00:00:00Z"), "revision": revision,
+            });
+            First { records: vec![Record::from_json_bytes(text.to_string().as_bytes()).unwrap()], more: false }
+        };
+        for lists in [vec![at(2), list(&[5], false), at(3)], vec![at(3), list(&[5], false), at(2)]] {
+            let both = merged(lists, 2);
+            assert_eq!(both.records.iter().map(Record::revision).collect::<Vec<_>>(), [1, 3]);
+            assert!(!both.more, "none is left out");
+        }
     }
 }
