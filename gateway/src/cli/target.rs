@@ -109,7 +109,7 @@ impl Target {
     /// Makes a record.
     pub(super) async fn create<T: Account>(&self, fields: Map<String, Value>) -> Result<T> {
         match self {
-            Self::Gateway(client) => client.create(T::KIND, &fields).await,
+            Self::Gateway(client) => client.create(T::KIND, fields).await,
             Self::Data(records) => records
                 .create(Scope::System, T::KIND, fields)
                 .await?

@@ -81,7 +81,7 @@ impl Note {
             Command::Add(new) => {
                 done(async {
                     let fields = new.fields(&client).await?;
-                    record::done("added", &client.create(Kind::Note, &fields).await?, json)
+                    record::done("added", &client.create(Kind::Note, fields).await?, json)
                 })
                 .await
             }

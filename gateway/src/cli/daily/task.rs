@@ -163,7 +163,7 @@ impl Add {
         if let Some(user) = &self.assignee {
             fields.insert("assignee_id".into(), names::user(client, user).await?.to_string().into());
         }
-        record::done("added", &client.create(Kind::Task, &fields).await?, json)
+        record::done("added", &client.create(Kind::Task, fields).await?, json)
     }
 }
 
