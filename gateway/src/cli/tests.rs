@@ -81,6 +81,7 @@ fn wrong_usage_is_refused_by_name() {
     assert!(refused(&["team", "set", "ops"]).contains("--slug"));
     assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--scope", "all"]).contains("operator"));
     assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--expires", "soon"]).contains("90d"));
+    assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--expires", "2020-01-01"]).contains("in the past"));
     assert!(refused(&["token", "revoke", "laptop"]).contains("<ID>"));
     for command in [&["import", "a.jsonl"][..], &["export", "-", "--url", ""], &["user", "list"], &["team", "list"], &["token", "list"]] {
         let error = refused(&[command, &["--token-file", "t"]].concat());
@@ -97,6 +98,7 @@ fn wrong_usage_is_refused_by_name() {
         (&["task", "add", "x", "--body", "a", "--body-file", "b"], "--body-file"),
         (&["task", "add", "x", "--priority", "7"], "urgent"),
         (&["task", "add", "x", "--due", "soon"], "2w"),
+        (&["task", "add", "x", "--due", "4294967295w"], "9999"),
         (&["task", "list", "--status", "open,closed"], "cancelled"),
         (&["task", "list", "--limit", "0"], "--limit"),
         (&["task", "list", "--limit", "5", "--all"], "--all"),

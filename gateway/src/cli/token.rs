@@ -12,7 +12,7 @@ use super::connect::Connect;
 use super::output;
 use super::table::Column;
 use super::target::{Common, Target, given};
-use super::when::When;
+use super::when::{When, to_come};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,7 +68,7 @@ struct Create {
     )]
     scopes: Vec<String>,
     /// When it ceases to work: in 90d, 12h, 30m, on 2027-01-01, or at 2027-01-01T12:00:00Z [default: never]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = to_come)]
     expires: Option<When>,
 }
 
