@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
 use mosaic_core::{Error, ErrorKind, Result};
@@ -20,11 +21,16 @@ pub(super) struct Edited {
 }
 
 impl Edited {
-    /// Keeps the file for its writer: an error follows, and says where the text is.
-    pub(super) fn keep(self, error: Error) -> Error {
-        match self.file.keep() {
-            Ok((_, path)) => error.with("what you wrote", path.display()),
-            Err(_) => error,
+    /// Keeps the file for its writer, and says where it is.
+    pub(super) fn keep(self) -> Option<PathBuf> {
+        self.file.keep().ok().map(|(_, path)| path)
+    }
+
+    /// Keeps the file, and says so in the error of why its text is not one.
+    fn refused(self, error: Error) -> Error {
+        match self.keep() {
+            Some(path) => error.with("what you wrote", path.display()),
+            None => error,
         }
     }
 }
@@ -52,11 +58,11 @@ fn run(editor: &OsString, text: &str) -> Result<Edited> {
     if !status.success() {
         let error = Error::new(ErrorKind::Unavailable, "the editor failed").with("editor", editor.display()).hint(CHOOSE);
         let edited = Edited { text: String::new(), file };
-        return Err(if written == text.as_bytes() { error } else { edited.keep(error) });
+        return Err(if written == text.as_bytes() { error } else { edited.refused(error) });
     }
     match body::text(written) {
         Ok(text) => Ok(Edited { text, file }),
-        Err(error) => Err(Edited { text: String::new(), file }.keep(error)),
+        Err(error) => Err(Edited { text: String::new(), file }.refused(error)),
     }
 }
 

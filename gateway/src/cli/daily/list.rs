@@ -4,6 +4,7 @@ use clap::Args;
 use futures::future::try_join_all;
 use mosaic_core::{Kind, Record, Result};
 
+use super::View;
 use crate::cli::output;
 use crate::client::{Client, First};
 
@@ -30,12 +31,12 @@ impl Range {
     }
 
     /// Says what is not shown, and how it is.
-    pub(super) fn say_more(&self, kind: Kind, shown: &First) {
+    pub(super) fn say_more(&self, kind: Kind, shown: &First, view: &View) {
         if shown.more {
             let limit = self.limit.saturating_mul(5);
             output::note(&format!("there are more {} than these: --limit {limit} shows more, --all shows all", kind.plural()));
         } else if shown.records.is_empty() {
-            output::note(&format!("there are no such {} that you may see", kind.plural()));
+            output::note(&format!("there are no such {} that you may see{}", kind.plural(), view.elsewhere()));
         }
     }
 }

@@ -47,6 +47,11 @@ impl View {
     fn of(&self, client: Client) -> Client {
         if self.view_all { client.viewing_all() } else { client }
     }
+
+    /// Who sees more than this, to be said where nothing is seen.
+    fn elsewhere(&self) -> &'static str {
+        if self.view_all { "" } else { "; an operator sees everyone's with --view-all" }
+    }
 }
 
 /// Does what a command does, unless the user ends it before.

@@ -174,8 +174,10 @@ async fn what_somebody_else_changed_meanwhile_is_not_overwritten() {
     let place = desk.place.clone().with_env("EDITOR", "sh edit.sh");
     let outcome = place.run(&["note", "set", &id, "--edit"]).await.exit(1);
     assert_eq!(place.read("seen"), b"first\n");
-    let kept = outcome.stderr.split("what you wrote=").nth(1).and_then(|rest| rest.split([')', ',']).next()).unwrap_or_default();
-    assert!(outcome.stderr.contains(&cure), "{}", outcome.stderr);
+    let again = format!("mosaic note set {id} --body-file ");
+    let kept = outcome.stderr.trim_end().split(&again).nth(1).unwrap_or_default();
+    assert!(outcome.stderr.contains(&format!("{cure}, then {again}")), "{}", outcome.stderr);
+    assert_eq!(outcome.stderr.lines().last().unwrap().matches('(').count(), 1, "one list of facts: {}", outcome.stderr);
     assert_eq!(std::fs::read(kept).unwrap_or_else(|error| panic!("{kept:?}: {error}")), b"written\n");
     std::fs::remove_file(kept).unwrap();
     let after = desk.json(&["note", "show", &id]).await;
@@ -224,6 +226,7 @@ async fn lists_are_narrowed_and_say_what_they_leave_out() {
 
     let nothing = desk.run(&["task", "list", "--status", "cancelled"]).await.exit(0);
     assert!(nothing.stdout.is_empty() && nothing.stderr.contains("no such tasks"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("an operator sees everyone's with --view-all"), "{}", nothing.stderr);
     assert_eq!(desk.json(&["note", "list"]).await, json!([]));
     desk.refused(&["task", "list", "--team", "nonesuch"], &["nonesuch", "mosaic team list"]).await;
     desk.refused(&["task", "list", "--assignee", "nonesuch"], &["nonesuch", "mosaic user list"]).await;
@@ -253,7 +256,11 @@ async fn an_operator_sees_everyones_when_asking_for_it() {
     let note = person.client.create("notes", json!({ "title": "zqprivate" })).await;
     let id = text(&note, "id");
     let desk = Desk::of(&gateway.admin());
-    desk.refused(&["note", "show", id], &[id]).await;
+    let elsewhere = "an operator sees everyone's with --view-all";
+    desk.refused(&["note", "show", id], &[id, "mosaic note list --all", elsewhere]).await;
+    let outcome =
+        desk.run(&["note", "show", "00000000-0000-4000-8000-000000000000", "--view-all"]).await.fails_with(&["mosaic note list --all"]);
+    assert!(!outcome.stderr.contains(elsewhere), "{}", outcome.stderr);
     assert_eq!(desk.json(&["note", "show", id, "--view-all"]).await, note);
     assert!(desk.done(&["note", "list", "--all", "--view-all"]).await.contains(id));
     assert!(desk.done(&["search", "zqprivate"]).await.is_empty());
