@@ -146,14 +146,13 @@ impl Client {
         Ok(me.user.id())
     }
 
-    /// Searches, by the parameters of the API; answers what it answers.
+    /// Searches, by the fields of the API; a [`Found`](crate::search::Found), or whatever else its answer is to be read as. It is sent
+    /// as a body: what is too long for a search may be too long for a URL, which would be said instead.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`], and as [`Self::list`].
-    pub async fn search(&self, params: &[(&str, &str)]) -> Result<Value> {
-        let mut url = self.reading(&["search"])?;
-        url.query_pairs_mut().extend_pairs(params);
-        self.answer(self.request(Method::GET, url)).await
+    pub async fn search<T: DeserializeOwned>(&self, wanted: &Map<String, Value>) -> Result<T> {
+        self.answer(self.request(Method::POST, self.reading(&["search"])?).json(wanted)).await
     }
 
     /// Reads one record.

@@ -309,7 +309,11 @@ async fn what_was_found_is_shown_with_its_place() {
     let api = client.get("/api/v1/search?q=zqglasur&limit=10").await.expect(200).json();
     assert_eq!(desk.json(&["search", "zqglasur"]).await, api, "the API's own shape");
     let one = desk.run(&["search", "zqglasur", "--limit", "1"]).await.exit(0);
-    assert!(one.stderr.contains("may be more"), "{}", one.stderr);
+    assert!(one.stderr.starts_with("this is the best one; there may be more"), "{}", one.stderr);
+    let two = desk.run(&["search", "zqglasur", "--limit", "2"]).await.exit(0);
+    assert!(two.stderr.starts_with("these are the 2 best; there may be more"), "{}", two.stderr);
+    let long = "zqglasur ".repeat(10_000);
+    desk.refused(&["search", &long], &["the search is too long", "2000 at most"]).await;
 
     let nothing = desk.run(&["search", "zqglasur", "nonesuch"]).await.exit(0);
     assert!(nothing.stdout.is_empty() && nothing.stderr.contains("nothing"), "{}", nothing.stderr);
