@@ -17,7 +17,7 @@ use super::when::{When, to_come};
 const EXAMPLES: &str = "\
 Examples:
   mosaic token create --user ada --name laptop
-  mosaic token create --user ada --name backup --scope operator --expires 90d > backup.token
+  (umask 077; mosaic token create --user ada --name backup --scope operator --expires 90d > backup.token)
   mosaic token list --user ada
   mosaic token revoke 0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f
 
