@@ -183,6 +183,14 @@ async fn what_somebody_else_changed_meanwhile_is_not_overwritten() {
     let after = desk.json(&["note", "show", &id]).await;
     assert_eq!((text(&after, "title"), text(&after, "body")), ("theirs", "first\n"));
 
+    // The editor's shell is told its parent: the command. Ended while the editor is open, it changes nothing.
+    let place = desk.place.clone().with_env("EDITOR", "f() { echo unfinished > \"$1\"; kill -TERM $PPID; sleep 1; }; f");
+    let outcome = place.run(&["note", "set", &id, "--edit"]).await.fails_with(&["interrupted", "what you wrote="]);
+    let kept = outcome.stderr.split("what you wrote=").nth(1).and_then(|rest| rest.split(')').next()).unwrap_or_default();
+    assert_eq!(std::fs::read(kept).unwrap_or_else(|error| panic!("{kept:?}: {error}")), b"unfinished\n");
+    std::fs::remove_file(kept).unwrap();
+    assert_eq!(desk.json(&["note", "show", &id]).await, after);
+
     let place = desk.place.clone().with_env("VISUAL", "sed -i s/first/second/");
     place.run(&["note", "set", &id, "--edit"]).await.exit(0);
     assert_eq!(text(&desk.json(&["note", "show", &id]).await, "body"), "second\n");
