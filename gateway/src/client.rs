@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, TryStream, TryStreamExt as _};
-use mosaic_core::{Error, ErrorKind, Id, Kind, Record, Result, Tokens};
+use mosaic_core::{Clock as _, Error, ErrorKind, Id, IdSource as _, Kind, RandomIds, Record, Result, Retry, SystemClock, Tokens};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_MATCH};
 use reqwest::{Body, Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
@@ -146,14 +146,13 @@ impl Client {
         Ok(me.user.id())
     }
 
-    /// Searches, by the parameters of the API; answers what it answers.
+    /// Searches, by the fields of the API; a [`Found`](crate::search::Found), or whatever else its answer is to be read as. It is sent
+    /// as a body: what is too long for a search may be too long for a URL, which would be said instead.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`], and as [`Self::list`].
-    pub async fn search(&self, params: &[(&str, &str)]) -> Result<Value> {
-        let mut url = self.reading(&["search"])?;
-        url.query_pairs_mut().extend_pairs(params);
-        self.answer(self.request(Method::GET, url)).await
+    pub async fn search<T: DeserializeOwned>(&self, wanted: &Map<String, Value>) -> Result<T> {
+        self.answer(self.request(Method::POST, self.reading(&["search"])?).json(wanted)).await
     }
 
     /// Reads one record.
@@ -164,12 +163,16 @@ impl Client {
         self.answer(self.request(Method::GET, self.reading(&[kind.plural(), &id.to_string()])?)).await
     }
 
-    /// Makes a record from its fields.
+    /// Makes a record from its fields. Without an id among them it gets one here: when the answer is lost, the record can still be told.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`], [`ErrorKind::Conflict`], [`ErrorKind::Forbidden`], and as [`Self::list`].
-    pub async fn create(&self, kind: Kind, fields: &Map<String, Value>) -> Result<Record> {
-        self.answer(self.request(Method::POST, self.url(&[kind.plural()])?).json(fields)).await
+    /// [`ErrorKind::Invalid`], [`ErrorKind::Conflict`], [`ErrorKind::Forbidden`], and as [`Self::list`]. [`Retry::Unknown`], as of every
+    /// write, where it may have been done; the error then has the id.
+    pub async fn create(&self, kind: Kind, mut fields: Map<String, Value>) -> Result<Record> {
+        let id = fields.entry("id").or_insert_with(|| RandomIds.next(SystemClock.now()).to_string().into());
+        let id = id.as_str().unwrap_or_default().to_owned();
+        let made = self.answer(self.request(Method::POST, self.url(&[kind.plural()])?).json(&fields)).await;
+        made.map_err(|error| if error.retry_class() == Retry::Unknown { in_doubt(error.with("id", id)) } else { error })
     }
 
     /// Makes a token. Its secret is in this answer and in no other.
@@ -178,7 +181,7 @@ impl Client {
     /// As [`Self::create`].
     pub async fn create_token(&self, fields: &Map<String, Value>) -> Result<(Record, TokenSecret)> {
         let request = self.request(Method::POST, self.url(&[Kind::Token.plural()])?).json(fields);
-        let mut answer: Map<String, Value> = self.answer(request).await?;
+        let mut answer: Map<String, Value> = self.answer(request).await.map_err(in_doubt)?;
         match answer.remove("secret") {
             Some(Value::String(secret)) => Ok((Record::from_json(answer)?, secret.into())),
             _ => Err(Error::new(ErrorKind::Internal, "the gateway's answer has no secret").with("url", &self.base)),
@@ -190,7 +193,7 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], and as [`Self::create`].
     pub async fn update(&self, kind: Kind, id: Id, patch: &Map<String, Value>, revision: Option<u64>) -> Result<Record> {
-        self.answer(at(revision, self.request(Method::PATCH, self.one(kind, id)?).json(patch))).await
+        self.answer(at(revision, self.request(Method::PATCH, self.one(kind, id)?).json(patch))).await.map_err(in_doubt)
     }
 
     /// Removes a record; with a revision, only while it is at that one.
@@ -199,7 +202,7 @@ impl Client {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], [`ErrorKind::Conflict`] while others refer to it, and as [`Self::list`].
     pub async fn delete(&self, kind: Kind, id: Id, revision: Option<u64>) -> Result<()> {
         let request = at(revision, self.request(Method::DELETE, self.one(kind, id)?));
-        self.send(request.timeout(ANSWER_TIMEOUT)).await.map(drop)
+        self.send(request.timeout(ANSWER_TIMEOUT)).await.map(drop).map_err(in_doubt)
     }
 
     /// Imports JSON Lines, plain or gzip.
@@ -280,6 +283,11 @@ impl Client {
     }
 }
 
+/// The error of a write: says so when it may have been done.
+fn in_doubt(error: Error) -> Error {
+    if error.retry_class() == Retry::Unknown { error.hint("it may have been done: look before doing it again") } else { error }
+}
+
 /// A request for the record at this revision (RFC 9110, 13.1.1).
 fn at(revision: Option<u64>, request: RequestBuilder) -> RequestBuilder {
     match revision {
@@ -326,5 +334,40 @@ mod tests {
         assert_eq!(error.get("url"), Some(format!("http://127.0.0.1:{port}/").as_str()));
         assert!(error.hint_text().unwrap().contains("mosaic serve"));
         assert!(!format!("{error:?}").contains("mosaic_x"));
+        let error = client.create(Kind::Note, Map::new()).await.unwrap_err();
+        assert!(error.hint_text().unwrap().contains("mosaic serve"), "nothing was sent");
+    }
+
+    /// A client of what reads the head of each request and goes away.
+    async fn of_one_that_goes_away() -> Client {
+        use tokio::io::AsyncReadExt as _;
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 64]).await;
+            }
+        });
+        Client::new(&format!("http://{address}"), TokenSecret::from("mosaic_x".to_owned())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_write_whose_answer_is_lost_may_have_been_done() {
+        let client = of_one_that_goes_away().await;
+        let id = Id::from_u128(7);
+        let fields = Map::from_iter([("id".to_owned(), Value::from(id.to_string()))]);
+        let made = client.create(Kind::Note, fields).await.unwrap_err();
+        assert_eq!(made.get("id"), Some(id.to_string().as_str()));
+        let made_anew = client.create(Kind::Note, Map::new()).await.unwrap_err();
+        assert!(made_anew.get("id").unwrap().parse::<Id>().is_ok(), "it can be looked for");
+        let token = client.create_token(&Map::new()).await.unwrap_err();
+        let changed = client.update(Kind::Note, id, &Map::new(), None).await.unwrap_err();
+        let removed = client.delete(Kind::Note, id, None).await.unwrap_err();
+        for error in [made, made_anew, token, changed, removed] {
+            assert_eq!((error.kind(), error.retry_class()), (ErrorKind::Unavailable, Retry::Unknown));
+            assert_eq!(error.hint_text(), Some("it may have been done: look before doing it again"));
+        }
+        assert_eq!(client.get(Kind::Note, id).await.unwrap_err().hint_text(), None, "a read does nothing");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mosaic_core::{Error, ErrorKind, Hit, Id, Kind, Nearby, Neighbour, Record, Result, Scope, Search, Storage, Vector, VectorIndex};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// In each ranking that has it, the hit at place n (from 1) gets 1 / (DAMPING + n): reciprocal rank fusion, with the constant that its
 /// authors found to be good (Cormack, Clarke and Büttcher, SIGIR 2009).
@@ -25,7 +25,7 @@ pub struct Searcher {
 }
 
 /// What a search found.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// The hits, the best first.
     pub items: Vec<Hit>,
@@ -34,7 +34,7 @@ pub struct Found {
 }
 
 /// What a search goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Used {
     /// The words of the text.

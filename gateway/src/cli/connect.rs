@@ -23,20 +23,23 @@ const GET_ONE: &str = "set MOSAIC_TOKEN, or give --token-file FILE";
 
 /// How to reach a running gateway, for a command that also works without one.
 #[derive(Args)]
-#[command(next_help_heading = "Through a running gateway")]
+#[command(next_help_heading = "Through a running gateway, instead of opening the data itself")]
 pub(super) struct Connect {
-    /// Work through the gateway at this URL instead of opening the data itself
-    #[arg(long, global = true, env = "MOSAIC_URL", hide_env_values = true, value_name = "URL")]
-    url: Option<String>,
-    /// The file that holds the token [default: $MOSAIC_TOKEN, else the file $MOSAIC_TOKEN_FILE, else ./mosaic-admin.token]
-    #[arg(long, global = true, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// How to reach a running gateway, for a command that takes one.
 #[derive(Args)]
 #[command(next_help_heading = "The running gateway")]
 pub(super) struct Gateway {
+    #[command(flatten)]
+    access: Access,
+}
+
+/// Where a gateway is, and what it is shown.
+#[derive(Args)]
+struct Access {
     /// The gateway's URL, such as http://127.0.0.1:7420
     #[arg(long, global = true, env = "MOSAIC_URL", hide_env_values = true, value_name = "URL")]
     url: Option<String>,
@@ -45,10 +48,21 @@ pub(super) struct Gateway {
     token_file: Option<PathBuf>,
 }
 
+impl Access {
+    /// The URL; an empty variable is as none.
+    fn url(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| !url.is_empty())
+    }
+
+    fn client(&self, url: &str) -> Result<Client> {
+        Client::new(url, token(self.token_file.as_deref())?)
+    }
+}
+
 impl Connect {
     /// Refuses a token file that would not be used: without a URL the work is on the data itself.
     pub(super) fn check(&self) -> Result<(), String> {
-        match (&self.token_file, given(self.url.as_deref())) {
+        match (&self.access.token_file, self.access.url()) {
             (Some(_), None) => Err("--token-file is the token for a running gateway: give its url with --url URL or MOSAIC_URL, \
                                     or leave it out"
                 .into()),
@@ -58,14 +72,14 @@ impl Connect {
 
     /// The client for the gateway; `None` when the work is on the data itself.
     pub(super) fn client(&self) -> Result<Option<Client>> {
-        given(self.url.as_deref()).map(|url| Client::new(url, token(self.token_file.as_deref())?)).transpose()
+        self.access.url().map(|url| self.access.client(url)).transpose()
     }
 }
 
 impl Gateway {
     /// Refuses to work without a URL. The cure names the one that this machine's own gateway would have, by its config.
     pub(super) fn check(&self, config: Option<&Path>) -> Result<(), String> {
-        match given(self.url.as_deref()) {
+        match self.access.url() {
             Some(_) => Ok(()),
             None => {
                 let url = Config::load(config).map_or_else(|_| "http://127.0.0.1:7420".to_owned(), |config| url_of(config.listen));
@@ -78,13 +92,8 @@ impl Gateway {
 
     /// The client for the gateway.
     pub(super) fn client(&self) -> Result<Client> {
-        Client::new(self.url.as_deref().unwrap_or_default(), token(self.token_file.as_deref())?)
+        self.access.client(self.access.url().unwrap_or_default())
     }
-}
-
-/// An empty variable is as none.
-fn given(url: Option<&str>) -> Option<&str> {
-    url.filter(|url| !url.is_empty())
 }
 
 fn token(token_file: Option<&Path>) -> Result<TokenSecret> {

@@ -138,17 +138,34 @@ fn show(report: &Report, elapsed: Duration) -> Result<()> {
         &[Column::Text("KIND"), Column::Number("ADDED"), Column::Number("UNCHANGED"), Column::Number("REFUSED")],
         kinds.chain(unknown).chain(total),
     )?;
-    let Counts { added, unchanged, refused } = report.total;
-    output::line(&format!(
-        "{} records in {}: {} added, {} unchanged, {} refused",
-        number(report.total.sum()),
+    output::line(&said(report.total, elapsed))
+}
+
+fn said(total: Counts, elapsed: Duration) -> String {
+    let Counts { added, unchanged, refused } = total;
+    format!(
+        "{} record{} in {}: {} added, {} unchanged, {} refused",
+        number(total.sum()),
+        if total.sum() == 1 { "" } else { "s" },
         output::span(elapsed),
         number(added),
         number(unchanged),
         number(refused)
-    ))
+    )
 }
 
 fn number(count: u64) -> String {
     HumanCount(count).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_record_is_one() {
+        let said = |added| said(Counts { added, ..Counts::default() }, Duration::from_millis(1));
+        assert_eq!(said(1), "1 record in 1 ms: 1 added, 0 unchanged, 0 refused");
+        assert_eq!(said(2_000), "2,000 records in 1 ms: 2,000 added, 0 unchanged, 0 refused");
+    }
 }

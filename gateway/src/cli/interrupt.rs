@@ -3,19 +3,29 @@
 use std::future::Future;
 
 use mosaic_core::{Error, ErrorKind, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Does the work unless the user ends it before; it is then dropped.
 pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let handler = |kind| {
-        signal(kind).map_err(|error| Error::new(ErrorKind::Internal, "signals cannot be handled").with("reason", &error).source(error))
-    };
     let (mut interrupt, mut terminate) = (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
     tokio::select! {
         outcome = work => outcome,
         _ = interrupt.recv() => Err(ended()),
         _ = terminate.recv() => Err(ended()),
     }
+}
+
+/// The same, for work in the foreground that an interrupt is meant for: only termination ends it.
+pub(super) async fn terminable<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut terminate = handler(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = work => outcome,
+        _ = terminate.recv() => Err(ended()),
+    }
+}
+
+fn handler(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|error| Error::new(ErrorKind::Internal, "signals cannot be handled").with("reason", &error).source(error))
 }
 
 fn ended() -> Error {

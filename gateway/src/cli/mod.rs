@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use mosaic_core::{Error, ErrorKind, Result};
 
 const EXAMPLES: &str = "\
@@ -38,12 +38,15 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
+/// Where options that many commands have stand in their help: behind a command's own, before `--help`.
+const COMMON: usize = 900;
+
 /// A self-hosted gateway for a team's working data: tasks, notes, and the people they belong to
 #[derive(Parser)]
 #[command(name = "mosaic", version, arg_required_else_help = true, max_term_width = 110, after_help = EXAMPLES)]
 struct Cli {
     /// The config file [default: $MOSAIC_CONFIG, else ./mosaic.config.json, else the defaults]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = COMMON)]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -92,7 +95,11 @@ pub(crate) fn main() -> ExitCode {
 
 /// Parses the arguments, and checks what depends on several of them, wherever on the line they stand.
 fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let cli = Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
+    let read = Cli::command().try_get_matches_from(arguments).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?;
+        Ok((cli, matches))
+    });
+    let (cli, matches) = read.map_err(|error| match error.kind() {
         // The parser does not say which argument, nor that it is none.
         clap::error::ErrorKind::InvalidUtf8 if std::env::var_os("MOSAIC_URL").is_some_and(|url| url.to_str().is_none()) => {
             Cli::command().error(error.kind(), "the value of MOSAIC_URL is not UTF-8: unset it, or set it anew")
@@ -101,8 +108,19 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> 
     })?;
     match cli.command.check(cli.config.as_deref()) {
         Ok(()) => Ok(cli),
-        Err(why) => Err(Cli::command().error(clap::error::ErrorKind::MissingRequiredArgument, why)),
+        Err(why) => Err(chosen(&matches).error(clap::error::ErrorKind::MissingRequiredArgument, why)),
     }
+}
+
+/// The command that was given, which knows its own usage.
+fn chosen(matches: &ArgMatches) -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    let names = std::iter::successors(matches.subcommand(), |(_, matches)| matches.subcommand()).map(|(name, _)| name);
+    names.fold(command, |command, name| match command.find_subcommand(name) {
+        Some(below) => below.clone(),
+        None => command,
+    })
 }
 
 impl Command {

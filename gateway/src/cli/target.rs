@@ -10,6 +10,7 @@ use clap::Args;
 use mosaic_core::{Entity, Error, ErrorKind, Id, Query, RandomIds, Record, Result, Scope, SystemClock, User};
 use serde_json::{Map, Value};
 
+use super::COMMON;
 use super::connect::Connect;
 use super::interrupt::interruptible;
 use super::offline::with_storage;
@@ -21,7 +22,7 @@ use crate::secret::TokenSecret;
 #[derive(Args)]
 pub(super) struct Common {
     /// Write JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = COMMON)]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) connect: Connect,
@@ -109,7 +110,7 @@ impl Target {
     /// Makes a record.
     pub(super) async fn create<T: Account>(&self, fields: Map<String, Value>) -> Result<T> {
         match self {
-            Self::Gateway(client) => client.create(T::KIND, &fields).await,
+            Self::Gateway(client) => client.create(T::KIND, fields).await,
             Self::Data(records) => records
                 .create(Scope::System, T::KIND, fields)
                 .await?

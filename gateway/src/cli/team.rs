@@ -54,7 +54,7 @@ enum Command {
         #[arg(long)]
         name: Option<String>,
     },
-    /// Remove a team that has no tasks and notes, with its memberships
+    /// Remove a team that has no records, with its memberships
     Remove {
         /// Slug or id
         team: String,

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal};
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 /// How a text stands out. Never the only thing that says something: not every reader sees colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,14 +106,11 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
-    let mut left = columns.saturating_sub(1);
-    let kept = text.chars().take_while(|c| {
-        let columns = c.width().unwrap_or(0);
-        let fits = columns <= left;
-        left = left.saturating_sub(columns);
-        fits
-    });
-    let mut kept = kept.collect::<String>().trim_end().to_owned();
+    let left = columns.saturating_sub(1);
+    // A character may widen the one before it, so it is never measured alone.
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|end| width(&text[..*end]) <= left).last().unwrap_or(0);
+    let mut kept = text[..end].trim_end().to_owned();
     kept.push('…');
     kept
 }
@@ -138,6 +135,8 @@ mod tests {
             ("日本語", 6, "日本語"),
             ("日本語", 5, "日本…"),
             ("日本語", 4, "日…"),
+            ("☺\u{fe0f}☺\u{fe0f}☺\u{fe0f}", 5, "☺\u{fe0f}☺\u{fe0f}…"),
+            ("☺\u{fe0f}☺\u{fe0f}☺\u{fe0f}☺\u{fe0f}", 6, "☺\u{fe0f}☺\u{fe0f}☺…"),
             ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
         ] {
             assert_eq!(cut(text, columns), expected, "{text} to {columns}");

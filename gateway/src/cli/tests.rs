@@ -36,6 +36,18 @@ fn every_command_says_what_it_does() {
 }
 
 #[test]
+fn what_many_commands_have_stands_behind_a_commands_own() {
+    let mut command = Cli::command();
+    command.build();
+    let add = command.find_subcommand("task").and_then(|task| task.find_subcommand("add")).unwrap();
+    let help = add.clone().render_help().to_string();
+    let options = help.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")));
+    let options: Vec<_> = options.skip_while(|option| *option != "--body").collect();
+    assert_eq!(options[..2], ["--body", "--body-file"], "{help}");
+    assert!(options.join(" ").contains("--due --config --json --help --url --token-file"), "{help}");
+}
+
+#[test]
 fn commands_are_taken_as_documented() {
     taken(&["serve"]);
     taken(&["serve", "--listen", "127.0.0.1:8080", "--config", "x.json"]);
@@ -81,6 +93,7 @@ fn wrong_usage_is_refused_by_name() {
     assert!(refused(&["team", "set", "ops"]).contains("--slug"));
     assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--scope", "all"]).contains("operator"));
     assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--expires", "soon"]).contains("90d"));
+    assert!(refused(&["token", "create", "--user", "ada", "--name", "x", "--expires", "2020-01-01"]).contains("in the past"));
     assert!(refused(&["token", "revoke", "laptop"]).contains("<ID>"));
     for command in [&["import", "a.jsonl"][..], &["export", "-", "--url", ""], &["user", "list"], &["team", "list"], &["token", "list"]] {
         let error = refused(&[command, &["--token-file", "t"]].concat());
@@ -97,6 +110,7 @@ fn wrong_usage_is_refused_by_name() {
         (&["task", "add", "x", "--body", "a", "--body-file", "b"], "--body-file"),
         (&["task", "add", "x", "--priority", "7"], "urgent"),
         (&["task", "add", "x", "--due", "soon"], "2w"),
+        (&["task", "add", "x", "--due", "4294967295w"], "9999"),
         (&["task", "list", "--status", "open,closed"], "cancelled"),
         (&["task", "list", "--limit", "0"], "--limit"),
         (&["task", "list", "--limit", "5", "--all"], "--all"),
@@ -107,6 +121,14 @@ fn wrong_usage_is_refused_by_name() {
     ] {
         let error = refused(command);
         assert!(error.contains(named), "{command:?}: {error}");
+    }
+    for (command, usage) in [
+        (&["task", "list"][..], "Usage: mosaic task list [OPTIONS]"),
+        (&["search", "kiln"], "Usage: mosaic search [OPTIONS] <WORDS>..."),
+        (&["token", "list", "--token-file", "t"], "Usage: mosaic token list [OPTIONS]"),
+    ] {
+        let error = refused(command);
+        assert!(error.contains(usage), "the usage of the command itself: {error}");
     }
     assert!(refused(&["nonsense"]).contains("nonsense"));
 }

@@ -12,12 +12,12 @@ use super::connect::Connect;
 use super::output;
 use super::table::Column;
 use super::target::{Common, Target, given};
-use super::when::When;
+use super::when::{When, to_come};
 
 const EXAMPLES: &str = "\
 Examples:
   mosaic token create --user ada --name laptop
-  mosaic token create --user ada --name backup --scope operator --expires 90d > backup.token
+  (umask 077; mosaic token create --user ada --name backup --scope operator --expires 90d > backup.token)
   mosaic token list --user ada
   mosaic token revoke 0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f
 
@@ -68,7 +68,7 @@ struct Create {
     )]
     scopes: Vec<String>,
     /// When it ceases to work: in 90d, 12h, 30m, on 2027-01-01, or at 2027-01-01T12:00:00Z [default: never]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = to_come)]
     expires: Option<When>,
 }
 

@@ -38,7 +38,7 @@ enum Command {
     Add(Add),
     /// Change a user: only what is given
     Set(Set),
-    /// Remove a user who owns no tasks and notes, with their memberships and tokens
+    /// Remove a user who owns no records, with their memberships and tokens
     Remove {
         /// Login or id
         user: String,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use mosaic_core::{Error, Result, Timestamp};
+use mosaic_core::{Clock as _, Error, Result, SystemClock, Timestamp};
 
 use super::output;
 
@@ -35,13 +35,25 @@ impl FromStr for When {
             && let Ok(count) = text[..at].parse::<u32>()
             && count > 0
         {
-            return Ok(Self::In(i64::from(count) * seconds));
+            let span = Self::In(i64::from(count) * seconds);
+            // There is none after the last; what is given is not taken for something else.
+            return if span.after(SystemClock.now()) < Timestamp::MAX {
+                Ok(span)
+            } else {
+                Err(Error::invalid("this ends after the year 9999"))
+            };
         }
         let time = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
         time.map(Self::At).map_err(|_| {
             Error::invalid("give a span such as 2w, 90d, 12h or 30m, a day such as 2027-01-01, or a time such as 2027-01-01T12:00:00Z")
         })
     }
+}
+
+/// Reads when something ceases to be: not before now.
+pub(super) fn to_come(text: &str) -> Result<When> {
+    let (when, now) = (text.parse::<When>()?, SystemClock.now());
+    if when.after(now) > now { Ok(when) } else { Err(Error::invalid("this is in the past")) }
 }
 
 /// A time to the second, as it is given: a day for its first moment.
@@ -74,5 +86,21 @@ mod tests {
         for text in ["", "d", "0d", "-1d", "90", "90x", "1.5h", "99999999999d", "2027-13-01", "2027-1-1", "é"] {
             assert!(text.parse::<When>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn it_is_within_the_calendar_and_may_have_to_be_to_come() {
+        assert!("400000w".parse::<When>().is_ok());
+        for text in ["4294967295w", "4294967295d", "420000w"] {
+            assert_eq!(text.parse::<When>().unwrap_err().to_string(), "this ends after the year 9999", "{text}");
+        }
+        for text in ["30m", "9999-12-31"] {
+            assert_eq!(to_come(text).unwrap(), text.parse().unwrap());
+        }
+        for text in ["2020-01-01", "1970-01-01T00:00:00Z"] {
+            assert!(text.parse::<When>().is_ok());
+            assert_eq!(to_come(text).unwrap_err().to_string(), "this is in the past");
+        }
+        assert!(to_come("soon").is_err());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 
-use mosaic_core::{Error, ErrorKind};
+use mosaic_core::{Error, ErrorKind, Retry};
 use reqwest::header::LOCATION;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
@@ -83,7 +83,12 @@ pub(super) fn failed(url: &Url, error: reqwest::Error) -> Error {
         (ErrorKind::Unavailable, "the connection to the gateway broke")
     };
     let failure = Error::new(kind, message).with("url", url).with("reason", cause(&error));
-    let failure = if error.is_connect() { failure.hint("start it with `mosaic serve`, or give its url with --url") } else { failure };
+    let failure = if error.is_connect() {
+        failure.hint("start it with `mosaic serve`, or give its url with --url")
+    } else {
+        // It may have come to the gateway, and only the answer not back.
+        failure.retry(Retry::Unknown)
+    };
     failure.source(error.without_url())
 }
 

@@ -108,7 +108,7 @@ impl Change {
             patch.insert("body".into(), edited.text.as_str().into());
             match interruptible(record::change(client, kind, id, &patch, revision)).await {
                 Ok(after) => after,
-                Err(error) => return Err(edited.keep(error)),
+                Err(error) => return Err(record::kept(error, kind, id, edited.keep().as_deref())),
             }
         } else {
             interruptible(record::change(client, kind, id, &patch, revision)).await?

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mosaic_core::Result;
 
+use super::COMMON;
 use super::connect::Gateway;
 use super::interrupt::interruptible;
 use crate::client::Client;
@@ -29,7 +30,7 @@ pub(super) use task::Task;
 #[derive(Args)]
 struct Common {
     /// Write JSON, in the shape of the API
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = COMMON)]
     json: bool,
     #[command(flatten)]
     gateway: Gateway,
@@ -46,6 +47,11 @@ struct View {
 impl View {
     fn of(&self, client: Client) -> Client {
         if self.view_all { client.viewing_all() } else { client }
+    }
+
+    /// Who sees more than this, to be said where nothing is seen.
+    fn elsewhere(&self) -> &'static str {
+        if self.view_all { "" } else { "; an operator sees everyone's with --view-all" }
     }
 }
 

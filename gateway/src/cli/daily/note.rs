@@ -81,7 +81,7 @@ impl Note {
             Command::Add(new) => {
                 done(async {
                     let fields = new.fields(&client).await?;
-                    record::done("added", &client.create(Kind::Note, &fields).await?, json)
+                    record::done("added", &client.create(Kind::Note, fields).await?, json)
                 })
                 .await
             }
@@ -111,14 +111,13 @@ impl List {
             });
             output::table(&[Column::Text("UPDATED"), Column::Text("OWNER"), Column::Cut("TITLE"), Column::Key("ID")], rows)?;
         }
-        self.range.say_more(Kind::Note, &found);
+        self.range.say_more(Kind::Note, &found, &self.view);
         Ok(())
     }
 }
 
 async fn show(which: Show, client: Client, json: bool) -> Result<()> {
-    let client = which.view.of(client);
-    let record = record::read(&client, Kind::Note, which.id).await?;
+    let (client, record) = which.read(client, Kind::Note).await?;
     if json {
         return output::json(&record);
     }

@@ -1,5 +1,7 @@
 //! One task or note: reading, changing, removing and showing it, in the same words for both.
 
+use std::path::Path;
+
 use clap::Args;
 use mosaic_core::{Error, ErrorKind, Id, Kind, Record, Result};
 use serde_json::json;
@@ -16,9 +18,9 @@ use crate::client::Client;
 pub(super) struct Show {
     /// The id, in full
     #[arg(value_parser = id)]
-    pub(super) id: Id,
+    id: Id,
     #[command(flatten)]
-    pub(super) view: View,
+    view: View,
 }
 
 /// Which one to remove.
@@ -29,6 +31,22 @@ pub(super) struct Remove {
     id: Id,
     #[command(flatten)]
     at: At,
+}
+
+impl Show {
+    /// Reads it, and answers with what it was read by. Who sees no such record may be an operator.
+    pub(super) async fn read(self, client: Client, kind: Kind) -> Result<(Client, Record)> {
+        let elsewhere = self.view.elsewhere();
+        let client = self.view.of(client);
+        let record = read(&client, kind, self.id).await.map_err(|error| match error.hint_text() {
+            Some(hint) if error.kind() == ErrorKind::NotFound => {
+                let hint = format!("{hint}{elsewhere}");
+                error.hint(hint)
+            }
+            _ => error,
+        })?;
+        Ok((client, record))
+    }
 }
 
 impl Remove {
@@ -68,6 +86,21 @@ fn explained(error: Error, kind: Kind, id: Id) -> Error {
         ErrorKind::NotFound => error.hint(format!("look for it: mosaic {kind} list --all")),
         ErrorKind::Stale => error.hint(format!("nothing was changed; see what is new, then do it again: mosaic {kind} show {id}")),
         _ => error,
+    }
+}
+
+/// Says of a change that was not made where its body is, and how it is made once more.
+pub(super) fn kept(error: Error, kind: Kind, id: Id, body: Option<&Path>) -> Error {
+    let Some(body) = body else { return error };
+    let again = format!("mosaic {kind} set {id} --body-file {}", body.display());
+    match (error.kind(), error.hint_text()) {
+        (ErrorKind::Stale, _) => error
+            .hint(format!("nothing was changed, and what you wrote is kept: see what is new with mosaic {kind} show {id}, then {again}")),
+        (_, None) => error.hint(format!("what you wrote is kept: {again}")),
+        (_, Some(hint)) => {
+            let hint = format!("{hint}; what you wrote is kept: {again}");
+            error.hint(hint)
+        }
     }
 }
 

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use mosaic_core::search::SEARCH_HITS;
-use mosaic_core::{Error, ErrorKind, Hit, Kind, Result};
-use serde::Deserialize;
+use mosaic_core::{Hit, Kind, Result};
+use serde_json::Value;
 
 use super::{Common, View, done, names};
 use crate::cli::output;
+use crate::cli::target::given;
 use crate::cli::terminal::{Screen, Style, visible};
 use crate::cli::when::day;
 use crate::client::Client;
+use crate::search::Found;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,29 +62,19 @@ impl Search {
     }
 
     async fn find(self, client: Client) -> Result<()> {
-        /// What the gateway says of it, as far as it is shown.
-        #[derive(Deserialize)]
-        struct Found {
-            items: Vec<Hit>,
-        }
-        let mut params = vec![("q", self.words.join(" ")), ("limit", self.limit.to_string())];
+        let team = match &self.team {
+            Some(team) => Some(names::team(&client, team).await?.to_string()),
+            None => None,
+        };
+        let mut wanted = given([("q", Some(self.words.join(" "))), ("space_id", team)]);
+        wanted.insert("limit".into(), self.limit.into());
         if !self.kind.is_empty() {
-            params.push(("kind", self.kind.join(",")));
+            wanted.insert("kind".into(), self.kind.into());
         }
-        if let Some(team) = &self.team {
-            params.push(("space_id", names::team(&client, team).await?.to_string()));
-        }
-        let params: Vec<_> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let answer = client.search(&params).await?;
         if self.common.json {
-            return output::json(&answer);
+            return output::json(&client.search::<Value>(&wanted).await?);
         }
-        let Found { items } = serde_json::from_value(answer).map_err(|error| {
-            Error::new(ErrorKind::Internal, "the gateway's answer is not understood: it may be of another version")
-                .with("reason", &error)
-                .hint("compare `mosaic --version` on both sides, or use --json")
-                .source(error)
-        })?;
+        let Found { items, .. } = client.search(&wanted).await?;
         if items.is_empty() {
             output::note("nothing that you may see holds all of these words");
             return Ok(());
@@ -90,7 +82,8 @@ impl Search {
         let screen = Screen::of_stdout();
         output::write(&items.iter().map(|hit| shown(hit, screen)).collect::<Vec<_>>().join("\n\n"))?;
         if items.len() >= usize::from(self.limit) {
-            output::note(&format!("these are the {} best; there may be more: add a word, or --limit N up to {SEARCH_HITS}", items.len()));
+            let best = if items.len() == 1 { "this is the best one".into() } else { format!("these are the {} best", items.len()) };
+            output::note(&format!("{best}; there may be more: add a word, or --limit N up to {SEARCH_HITS}"));
         }
         Ok(())
     }

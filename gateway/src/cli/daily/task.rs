@@ -163,7 +163,7 @@ impl Add {
         if let Some(user) = &self.assignee {
             fields.insert("assignee_id".into(), names::user(client, user).await?.to_string().into());
         }
-        record::done("added", &client.create(Kind::Task, &fields).await?, json)
+        record::done("added", &client.create(Kind::Task, fields).await?, json)
     }
 }
 
@@ -206,7 +206,7 @@ impl List {
         } else if !found.records.is_empty() {
             table(&client, found.records.iter().cloned().map(mosaic_core::Task::try_from).collect::<Result<Vec<_>>>()?).await?;
         }
-        self.range.say_more(Kind::Task, &found);
+        self.range.say_more(Kind::Task, &found, &self.view);
         Ok(())
     }
 }
@@ -255,8 +255,7 @@ fn priority(number: u8) -> String {
 }
 
 async fn show(which: Show, client: Client, json: bool) -> Result<()> {
-    let client = which.view.of(client);
-    let record = record::read(&client, Kind::Task, which.id).await?;
+    let (client, record) = which.read(client, Kind::Task).await?;
     if json {
         return output::json(&record);
     }

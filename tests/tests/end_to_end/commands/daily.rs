@@ -174,12 +174,22 @@ async fn what_somebody_else_changed_meanwhile_is_not_overwritten() {
     let place = desk.place.clone().with_env("EDITOR", "sh edit.sh");
     let outcome = place.run(&["note", "set", &id, "--edit"]).await.exit(1);
     assert_eq!(place.read("seen"), b"first\n");
-    let kept = outcome.stderr.split("what you wrote=").nth(1).and_then(|rest| rest.split([')', ',']).next()).unwrap_or_default();
-    assert!(outcome.stderr.contains(&cure), "{}", outcome.stderr);
+    let again = format!("mosaic note set {id} --body-file ");
+    let kept = outcome.stderr.trim_end().split(&again).nth(1).unwrap_or_default();
+    assert!(outcome.stderr.contains(&format!("{cure}, then {again}")), "{}", outcome.stderr);
+    assert_eq!(outcome.stderr.lines().last().unwrap().matches('(').count(), 1, "one list of facts: {}", outcome.stderr);
     assert_eq!(std::fs::read(kept).unwrap_or_else(|error| panic!("{kept:?}: {error}")), b"written\n");
     std::fs::remove_file(kept).unwrap();
     let after = desk.json(&["note", "show", &id]).await;
     assert_eq!((text(&after, "title"), text(&after, "body")), ("theirs", "first\n"));
+
+    // The editor's shell is told its parent: the command. Ended while the editor is open, it changes nothing.
+    let place = desk.place.clone().with_env("EDITOR", "f() { echo unfinished > \"$1\"; kill -TERM $PPID; sleep 1; }; f");
+    let outcome = place.run(&["note", "set", &id, "--edit"]).await.fails_with(&["interrupted", "what you wrote="]);
+    let kept = outcome.stderr.split("what you wrote=").nth(1).and_then(|rest| rest.split(')').next()).unwrap_or_default();
+    assert_eq!(std::fs::read(kept).unwrap_or_else(|error| panic!("{kept:?}: {error}")), b"unfinished\n");
+    std::fs::remove_file(kept).unwrap();
+    assert_eq!(desk.json(&["note", "show", &id]).await, after);
 
     let place = desk.place.clone().with_env("VISUAL", "sed -i s/first/second/");
     place.run(&["note", "set", &id, "--edit"]).await.exit(0);
@@ -224,6 +234,7 @@ async fn lists_are_narrowed_and_say_what_they_leave_out() {
 
     let nothing = desk.run(&["task", "list", "--status", "cancelled"]).await.exit(0);
     assert!(nothing.stdout.is_empty() && nothing.stderr.contains("no such tasks"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("an operator sees everyone's with --view-all"), "{}", nothing.stderr);
     assert_eq!(desk.json(&["note", "list"]).await, json!([]));
     desk.refused(&["task", "list", "--team", "nonesuch"], &["nonesuch", "mosaic team list"]).await;
     desk.refused(&["task", "list", "--assignee", "nonesuch"], &["nonesuch", "mosaic user list"]).await;
@@ -253,7 +264,11 @@ async fn an_operator_sees_everyones_when_asking_for_it() {
     let note = person.client.create("notes", json!({ "title": "zqprivate" })).await;
     let id = text(&note, "id");
     let desk = Desk::of(&gateway.admin());
-    desk.refused(&["note", "show", id], &[id]).await;
+    let elsewhere = "an operator sees everyone's with --view-all";
+    desk.refused(&["note", "show", id], &[id, "mosaic note list --all", elsewhere]).await;
+    let outcome =
+        desk.run(&["note", "show", "00000000-0000-4000-8000-000000000000", "--view-all"]).await.fails_with(&["mosaic note list --all"]);
+    assert!(!outcome.stderr.contains(elsewhere), "{}", outcome.stderr);
     assert_eq!(desk.json(&["note", "show", id, "--view-all"]).await, note);
     assert!(desk.done(&["note", "list", "--all", "--view-all"]).await.contains(id));
     assert!(desk.done(&["search", "zqprivate"]).await.is_empty());
@@ -302,7 +317,11 @@ async fn what_was_found_is_shown_with_its_place() {
     let api = client.get("/api/v1/search?q=zqglasur&limit=10").await.expect(200).json();
     assert_eq!(desk.json(&["search", "zqglasur"]).await, api, "the API's own shape");
     let one = desk.run(&["search", "zqglasur", "--limit", "1"]).await.exit(0);
-    assert!(one.stderr.contains("may be more"), "{}", one.stderr);
+    assert!(one.stderr.starts_with("this is the best one; there may be more"), "{}", one.stderr);
+    let two = desk.run(&["search", "zqglasur", "--limit", "2"]).await.exit(0);
+    assert!(two.stderr.starts_with("these are the 2 best; there may be more"), "{}", two.stderr);
+    let long = "zqglasur ".repeat(10_000);
+    desk.refused(&["search", &long], &["the search is too long", "2000 at most"]).await;
 
     let nothing = desk.run(&["search", "zqglasur", "nonesuch"]).await.exit(0);
     assert!(nothing.stdout.is_empty() && nothing.stderr.contains("nothing"), "{}", nothing.stderr);

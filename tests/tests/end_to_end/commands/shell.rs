@@ -46,11 +46,14 @@ async fn every_command_has_a_manual_page() {
             && page.replace('\\', "").contains("--priority"),
         "{page}"
     );
+    let page = place.run(&["man", "search"]).await.exit(0).text();
+    assert!(page.contains(".SH EXAMPLES\n.nf\nmosaic search glaze order\n") && !page.contains("EXTRA"), "{page}");
     place.run(&["man", "task", "nonesuch"]).await.fails_with(&["nonesuch"]);
 
     place.run(&["man", "--dir", "absent"]).await.fails_with(&["absent", "mkdir -p absent"]);
     std::fs::create_dir(place.path("man1")).unwrap();
     place.run(&["man", "--dir", "man1"]).await.exit(0);
+    assert_eq!(String::from_utf8(place.read("man1/mosaic-search.1")).unwrap().trim_end(), page.trim_end());
     for name in &names {
         assert!(place.path(&format!("man1/mosaic-{name}.1")).exists(), "{name} has no page");
         for below in commands(&place, &[name]).await {
