@@ -141,16 +141,16 @@ async fn records_are_kept_until_it_is_full() {
     let secret = fs::read_to_string(place.0.path().join("mosaic-admin.token")).unwrap();
     let client = Client::new(&url, secret.trim().to_owned().into()).unwrap();
 
-    let note = client.create(Kind::Note, &fields(json!({ "title": "kept" }))).await.unwrap();
+    let note = client.create(Kind::Note, fields(json!({ "title": "kept" }))).await.unwrap();
     assert_eq!(client.get(Kind::Note, note.id()).await.unwrap(), note);
     // The client knows this kind from the status: 507, Insufficient Storage.
-    let full = client.create(Kind::Note, &fields(json!({ "title": "one too many" }))).await.unwrap_err();
+    let full = client.create(Kind::Note, fields(json!({ "title": "one too many" }))).await.unwrap_err();
     assert_eq!((full.kind(), full.message()), (ErrorKind::Full, "the storage takes no more records"));
     // What to do about it is the operator's to know.
     gateway.logged("raise scratch.max_records");
     client.update(Kind::Note, note.id(), &fields(json!({ "title": "changed" })), None).await.unwrap();
     client.delete(Kind::Note, note.id(), None).await.unwrap();
-    client.create(Kind::Note, &fields(json!({ "title": "in its place" }))).await.unwrap();
+    client.create(Kind::Note, fields(json!({ "title": "in its place" }))).await.unwrap();
 
     let users = client.list(Kind::User, &[]).await.unwrap();
     let more =
