@@ -51,8 +51,9 @@ fn not_ours(foreign: &[String]) -> Result<()> {
 fn names() -> Vec<String> {
     let migrator = migrator();
     let lines = migrator.iter().flat_map(|migration| migration.sql.as_str().lines());
-    let made = lines.filter_map(|line| line.strip_prefix("CREATE TABLE ").or(line.strip_prefix("CREATE INDEX ")));
-    made.filter_map(|rest| rest.split(' ').next()).map(str::to_owned).collect()
+    let made =
+        lines.filter_map(|line| ["CREATE TABLE ", "CREATE INDEX ", "CREATE SEQUENCE "].iter().find_map(|what| line.strip_prefix(what)));
+    made.filter_map(|rest| rest.split([' ', ';']).next()).map(str::to_owned).collect()
 }
 
 fn refusal(error: MigrateError) -> Error {

@@ -24,12 +24,8 @@ pub(crate) struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_records: default_max_records() }
+        Self { max_records: 100_000 }
     }
-}
-
-fn default_max_records() -> usize {
-    100_000
 }
 
 impl Config {
