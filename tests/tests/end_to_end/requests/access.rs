@@ -50,8 +50,12 @@ async fn guessing_is_slowed_and_stops_nobody_else() {
 async fn an_expired_token_is_refused() {
     let gateway = shared().await;
     let ann = gateway.person("access-expired").await;
-    let token = json!({ "user_id": ann.id, "name": "old", "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z" });
+    let mut token = json!({ "user_id": ann.id, "name": "old", "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z" });
+    gateway.admin().post("/api/v1/tokens", &token).await.refusal(422, "invalid", "expired already");
+    token["expires_at"] = "2099-01-01T00:00:00Z".into();
     let token = gateway.admin().create("tokens", token).await;
+    let path = format!("/api/v1/tokens/{}", text(&token, "id"));
+    gateway.admin().patch(&path, &json!({ "expires_at": "2020-01-01T00:00:00Z" })).await.expect(200);
     let client = gateway.anonymous().with_token(text(&token, "secret"));
     let problem = client.get("/api/v1/tasks").await.problem(401, "unauthorized");
     assert!(problem["detail"].as_str().unwrap().contains("expired"), "{problem}");
