@@ -8,7 +8,7 @@ use crate::{Error, Id, Kind, Result, Scope, StateWrite};
 pub const MAX_DIMENSIONS: usize = 4_000;
 
 /// The longest name of a model, in characters.
-const MODEL_CHARS: usize = 200;
+pub const MODEL_CHARS: usize = 200;
 
 /// An index of embeddings of records of the kinds that are searched ([`Kind::is_searched`]). One record has at most one embedding a
 /// model, and it ends with the record: what is removed is neither near, nor counted, nor exported, and the same id made anew begins

@@ -12,7 +12,8 @@
 //!
 //! # Adding a kind
 //! After its file in core: a file in `kinds/` that implements `Table`, its name in `kinds/mod.rs`, and a migration
-//! that makes its table, with an index `(space, filters, order, id)` for each of its lists. A test says which are missing.
+//! that makes its table, with an index `(space, filters, order, id)` for each of its lists and, if it is searched, the table of its
+//! embeddings. A test says which are missing.
 
 mod change;
 mod columns;

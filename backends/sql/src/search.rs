@@ -12,7 +12,7 @@ use crate::statement::Statement;
 use crate::table::{SearchedBy, Table};
 
 /// Of a kind, so many records with the words are looked at, at most; of these the best are answered.
-pub(crate) const CANDIDATES: i64 = 1_000;
+const CANDIDATES: i64 = 1_000;
 
 /// Of a body, so many characters are read for the excerpt.
 const EXCERPT_CHARS: i64 = 32 << 10;
@@ -56,7 +56,7 @@ async fn of_kind<T: Table>(connection: &mut PgConnection, scope: Scope, search: 
 }
 
 /// The statement: the candidates by their keys and ranks, and what is shown of the best of them.
-pub(crate) fn searching<T: Table>(by: &SearchedBy, scope: Scope, search: &Search) -> Result<Statement> {
+fn searching<T: Table>(by: &SearchedBy, scope: Scope, search: &Search) -> Result<Statement> {
     let mut statement = Statement::of(scope, "SELECT best.rank::float8, shown.id, shown.space_id, shown.session_id, shown.title, ")?;
     statement.sql("shown.created_at, shown.updated_at, shown.start FROM (SELECT found.id, found.created_at, found.rank FROM (");
     statement.sql("SELECT kept.id, kept.created_at, ").sql(RANK).sql(" AS rank FROM (SELECT ").bind(words(search));

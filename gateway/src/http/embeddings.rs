@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, put};
+use mosaic_core::vectors::{MAX_DIMENSIONS, MODEL_CHARS};
 use mosaic_core::{Embedding, Error, ErrorKind, Kind, Vector};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,10 +22,10 @@ use super::sign_in::Caller;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewEmbedding {
     /// The model's name.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = MODEL_CHARS))]
     model: String,
     /// The components, as many as the model has dimensions.
-    #[schemars(length(min = 1, max = 4_000))]
+    #[schemars(length(min = 1, max = MAX_DIMENSIONS))]
     components: Vec<f32>,
     /// The revision of the record that was embedded; the present one, unless it is given.
     #[serde(default)]

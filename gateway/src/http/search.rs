@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
+use mosaic_core::search::{SEARCH_BYTES, SEARCH_HITS};
+use mosaic_core::vectors::{MAX_DIMENSIONS, MODEL_CHARS};
 use mosaic_core::{Error, Id, Kind, Result, Search, Vector};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,7 +27,7 @@ pub(super) const PARAMS: [&str; 5] = ["q", "kind", "space_id", "limit", "view"];
 pub(super) struct Wanted {
     /// The words.
     #[serde(default)]
-    #[schemars(length(max = 2_000))]
+    #[schemars(length(max = SEARCH_BYTES))]
     q: Option<String>,
     /// A vector that is near to those of what is wanted.
     #[serde(default)]
@@ -38,7 +40,7 @@ pub(super) struct Wanted {
     space_id: Option<Id>,
     /// The most hits; 20, unless it is given.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 1, max = SEARCH_HITS))]
     limit: Option<usize>,
 }
 
@@ -47,10 +49,10 @@ pub(super) struct Wanted {
 #[serde(deny_unknown_fields)]
 pub(super) struct Components {
     /// The model's name. Vectors are compared with those of the same model alone.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = MODEL_CHARS))]
     model: String,
     /// The components, as many as the model has dimensions.
-    #[schemars(length(min = 1, max = 4_000))]
+    #[schemars(length(min = 1, max = MAX_DIMENSIONS))]
     components: Vec<f32>,
 }
 

@@ -18,6 +18,20 @@ fn every_field_has_its_column() {
     }
 }
 
+/// What is searched and lacks one of these would be found by nobody, and without a word.
+#[test]
+fn what_is_searched_has_its_words_and_the_table_of_its_embeddings() {
+    let migrator = migrator();
+    for kind in Kind::ALL {
+        let (words, embeddings) = with_kind!(*kind, T => (T::SEARCHED_BY.is_some(), T::EMBEDDINGS));
+        assert_eq!((words, embeddings.is_some()), (kind.is_searched(), kind.is_searched()), "{kind}");
+        if let Some(table) = embeddings {
+            let made = format!("CREATE TABLE {table} (\n    id       uuid NOT NULL REFERENCES {} ON DELETE CASCADE", kind.plural());
+            assert!(migrator.iter().any(|migration| migration.sql.as_str().contains(&made)), "{kind}");
+        }
+    }
+}
+
 /// A table, the columns that an index narrows by, and the one that it orders by, before the id.
 type Index = (&'static str, BTreeSet<String>, String);
 

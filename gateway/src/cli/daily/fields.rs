@@ -34,10 +34,7 @@ pub(super) struct New {
 impl New {
     /// The fields of the new record.
     pub(super) async fn fields(self, client: &Client) -> Result<Fields> {
-        let team = match &self.team {
-            Some(team) => Some(names::team(client, team).await?.to_string()),
-            None => None,
-        };
+        let team = names::team_field(client, self.team.as_deref()).await?;
         let mut fields = given([("title", Some(self.title.join(" "))), ("team_id", team), ("body", self.body.read().await?)]);
         fields.insert("tags".into(), self.tags.into());
         Ok(fields)
@@ -87,10 +84,7 @@ impl Change {
     pub(super) async fn apply(self, client: &Client, kind: Kind, more: Fields, json: bool) -> Result<ExitCode> {
         let Self { id, title, body, edit, team, no_team, tags, no_tags, at } = self;
         let read = async {
-            let team = match &team {
-                Some(team) => Some(names::team(client, team).await?.to_string()),
-                None => None,
-            };
+            let team = names::team_field(client, team.as_deref()).await?;
             Ok((record::read(client, kind, id).await?, given([("title", title), ("team_id", team), ("body", body.read().await?)])))
         };
         let (before, mut patch) = interruptible(read).await?;

@@ -26,6 +26,14 @@ pub(super) async fn team(client: &Client, name: &str) -> Result<Id> {
     Ok(Target::Gateway(client.clone()).find::<Team>("slug", name).await?.id)
 }
 
+/// The id of a team by slug or id as a field has it; none where no team is named.
+pub(super) async fn team_field(client: &Client, name: Option<&str>) -> Result<Option<String>> {
+    match name {
+        Some(name) => Ok(Some(team(client, name).await?.to_string())),
+        None => Ok(None),
+    }
+}
+
 /// The names of users or teams by their ids. Whom one may not see has none.
 pub(super) async fn of(client: &Client, kind: Kind, ids: impl IntoIterator<Item = Option<Id>>) -> Result<Names> {
     let ids: BTreeSet<Id> = ids.into_iter().flatten().collect();

@@ -94,10 +94,7 @@ impl Note {
 impl List {
     async fn run(self, client: Client, json: bool) -> Result<()> {
         let client = self.view.of(client);
-        let team = match &self.team {
-            Some(team) => Some(names::team(&client, team).await?.to_string()),
-            None => None,
-        };
+        let team = names::team_field(&client, self.team.as_deref()).await?;
         let filters = team.iter().map(|team| ("space_id", team.as_str())).collect();
         let found = self.range.read(&client, Kind::Note, &[filters]).await?;
         if json {

@@ -62,10 +62,7 @@ impl Search {
     }
 
     async fn find(self, client: Client) -> Result<()> {
-        let team = match &self.team {
-            Some(team) => Some(names::team(&client, team).await?.to_string()),
-            None => None,
-        };
+        let team = names::team_field(&client, self.team.as_deref()).await?;
         let mut wanted = given([("q", Some(self.words.join(" "))), ("space_id", team)]);
         wanted.insert("limit".into(), self.limit.into());
         if !self.kind.is_empty() {
