@@ -1,9 +1,11 @@
 //! Backends: what opening a tier yields, and how a crate says that it offers one.
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -118,18 +120,47 @@ impl Check {
     /// The service of [`Self::config`].
     pub const CONFIG: &str = "config";
 
+    /// What a look at a service came to: green or yellow as it was found, red for an error, which says why and what to do.
+    pub fn of(id: impl Into<String>, service: &str, target: impl fmt::Display, found: &Result<Finding>) -> Self {
+        let (status, message, remediation) = match found {
+            Ok(Finding { message, remediation: None }) => (Status::Green, message.clone(), None),
+            Ok(Finding { message, remediation }) => (Status::Yellow, message.clone(), remediation.clone()),
+            Err(error) => (Status::Red, error.to_string(), error.hint_text().map(str::to_owned)),
+        };
+        Self { id: id.into(), service: service.to_owned(), target: target.to_string(), status, latency_ms: 0, message, remediation }
+    }
+
+    /// The same, with how long the look took.
+    #[must_use]
+    pub fn took(self, latency: Duration) -> Self {
+        Self { latency_ms: latency.as_millis().try_into().unwrap_or(u64::MAX), ..self }
+    }
+
     /// The red check of a tier whose section of the config cannot be used. `mosaic config check` tells it from what is wrong with a
     /// service.
-    pub fn config(tier: &str, error: &Error) -> Self {
-        Self {
-            id: format!("{tier}.config"),
-            service: Self::CONFIG.to_owned(),
-            target: tier.to_owned(),
-            status: Status::Red,
-            latency_ms: 0,
-            message: error.to_string(),
-            remediation: error.hint_text().map(str::to_owned),
-        }
+    pub fn config(tier: &str, error: Error) -> Self {
+        Self::of(format!("{tier}.config"), Self::CONFIG, tier, &Err(error))
+    }
+}
+
+/// How a service was found that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was found.
+    pub message: String,
+    /// What should be done about it all the same; `None` when all is well.
+    pub remediation: Option<String>,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn well(message: impl Into<String>) -> Self {
+        Self { message: message.into(), remediation: None }
+    }
+
+    /// It works, and something should be done.
+    pub fn but(message: impl Into<String>, remediation: impl Into<String>) -> Self {
+        Self { message: message.into(), remediation: Some(remediation.into()) }
     }
 }
 
@@ -179,8 +210,9 @@ mod tests {
             let error = parse(section).unwrap_err();
             assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Config, Some("mosaic config schema")));
             assert!(error.to_string().starts_with(expected), "{error}");
-            let check = Check::config("acme", &error);
-            assert_eq!((check.service.as_str(), check.status, check.message), (Check::CONFIG, Status::Red, error.to_string()));
+            let message = error.to_string();
+            let check = Check::config("acme", error);
+            assert_eq!((check.service.as_str(), check.status, check.message), (Check::CONFIG, Status::Red, message));
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod refusal;
 pub mod registry;
 pub mod scope;
 pub mod search;
+pub mod secret;
 pub mod storage;
 pub mod time;
 pub mod vectors;
@@ -48,7 +49,7 @@ pub mod words;
 pub use async_trait::async_trait;
 pub use schemars;
 
-pub use backend::{Backend, BackendEntry, BoxFuture, Check, HelperEntry, Options, Service, Status};
+pub use backend::{Backend, BackendEntry, BoxFuture, Check, Finding, HelperEntry, Options, Service, Status};
 pub use cache::Cache;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{CountingIds, Id, IdSource, RandomIds};
@@ -59,6 +60,7 @@ pub use model::{
 pub use query::{PAGE_BYTES, PAGE_ITEMS, Page, Position, Query};
 pub use scope::Scope;
 pub use search::{Hit, Piece, Search};
+pub use secret::Secret;
 pub use storage::{Applied, Batch, Change, Loaded, State, StateWrite, Storage, Tokens};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use vectors::{Embedding, Nearby, Neighbour, Vector, VectorIndex, VectorModel};

@@ -3,3 +3,5 @@
 
 #[cfg(feature = "local")]
 use mosaic_pglite as _;
+#[cfg(feature = "standalone")]
+use mosaic_postgres as _;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mosaic_core::{Check, Error, ErrorKind, Options, Result, Status};
+use mosaic_core::{Check, Error, ErrorKind, Finding, Options, Result};
 
 use crate::config::Config;
 use crate::directory::{self, Found, Layout};
@@ -11,14 +11,11 @@ use crate::owner::{Owner, Ownership};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// What one look came to: how it is, what was found, and what to do about it.
-type Finding = (Status, String, Option<String>);
-
 /// Looks at the data directory. A look that takes longer than 2 s, as on a network mount that hangs, is a red one.
 pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
     let config = match Config::read(&options) {
         Ok(config) => config,
-        Err(error) => return vec![Check::config("local", &error)],
+        Err(error) => return vec![Check::config("local", error)],
     };
     let layout = Layout::new(config.data_dir);
     let asking = Owner::this_process(&options);
@@ -26,11 +23,7 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
         look("local.directory", layout.clone(), |layout| directory::examine(layout).map(describe)),
         look("local.owner", layout.clone(), move |layout| describe_owner(Ownership::of(layout.root()), layout, &asking)),
         look("local.space", layout.clone(), describe_space),
-        look("local.writable", layout, |layout| directory::check_writable(layout).map(|()| (
-            Status::Green,
-            "may be written".to_owned(),
-            None
-        ))),
+        look("local.writable", layout, |layout| directory::check_writable(layout).map(|()| Finding::well("may be written"))),
     );
     vec![directory, owner, space, writable]
 }
@@ -44,23 +37,7 @@ async fn look(id: &'static str, layout: Layout, work: impl FnOnce(&Layout) -> Re
             Err(Error::new(ErrorKind::Timeout, "the file system does not answer").hint("look at the disk and its mount: dmesg, df, mount"))
         }
     };
-    check(id, "data directory", &target, begun, finding.unwrap_or_else(|error| refused(&error)))
-}
-
-fn check(id: &str, service: &str, target: &str, begun: Instant, (status, message, remediation): Finding) -> Check {
-    Check {
-        id: id.to_owned(),
-        service: service.to_owned(),
-        target: target.to_owned(),
-        status,
-        latency_ms: begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
-        message,
-        remediation,
-    }
-}
-
-fn refused(error: &Error) -> Finding {
-    (Status::Red, error.to_string(), error.hint_text().map(str::to_owned))
+    Check::of(id, "data directory", target, &finding).took(begun.elapsed())
 }
 
 fn describe(found: Found) -> Finding {
@@ -69,7 +46,7 @@ fn describe(found: Found) -> Finding {
         Found::Empty => "empty; the first start makes a database in it",
         Found::Ours(_) => "a mosaic data directory",
     };
-    (Status::Green, message.to_owned(), None)
+    Finding::well(message)
 }
 
 /// Being in use is well, but not for a gateway that wants to start.
@@ -83,7 +60,7 @@ fn describe_owner(ownership: Ownership, layout: &Layout, asking: &Owner) -> Resu
         },
         Ownership::Held(None) => "in use".to_owned(),
     };
-    Ok((Status::Green, message, None))
+    Ok(Finding::well(message))
 }
 
 fn describe_space(layout: &Layout) -> Result<Finding> {
@@ -95,9 +72,5 @@ fn describe_space(layout: &Layout) -> Result<Finding> {
         return Err(directory::full(layout, free, needed));
     }
     let message = format!("{} MiB free", free >> 20);
-    Ok(if free < needed * 2 {
-        (Status::Yellow, message, Some("free some space there before it runs out".to_owned()))
-    } else {
-        (Status::Green, message, None)
-    })
+    Ok(if free < needed * 2 { Finding::but(message, "free some space there before it runs out") } else { Finding::well(message) })
 }

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use mosaic_core::{Error, Result};
 use sqlx::PgConnection;
+use tokio::time::Instant;
 
 /// What every connection must run once, when it is made, before it is lent. Each list has an index made for it, and each
 /// statement is planned once for all values: the planner is to take that index, and not to give it up for
@@ -56,6 +57,14 @@ pub trait Lease: Send {
         None
     }
 
+    /// By when the work must have ended, where its owner cannot end it by itself: then whoever does it gives it up, and drops the lease.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
     /// Gives the connection back, with no statement under way and no transaction open. Saves a round trip.
     fn settled(self: Box<Self>);
+
+    /// Gives up a connection that was found to be lost.
+    fn lost(self: Box<Self>);
 }

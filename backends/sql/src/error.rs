@@ -23,6 +23,11 @@ pub(crate) fn in_doubt(error: Error) -> Error {
     if error.message() == LOST { error.retry(Retry::Unknown).hint("look whether the change was made, then try again") } else { error }
 }
 
+/// Nobody answered by the deadline of the work. What was under way may have taken effect.
+pub(crate) fn given_up() -> Error {
+    Error::new(ErrorKind::Timeout, "the work was given up at its deadline")
+}
+
 /// Whether the call may be made again at once, on another connection: the one it had was lost.
 pub(crate) fn is_lost(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable && error.retry_class() == Retry::Safe

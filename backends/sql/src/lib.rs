@@ -8,7 +8,7 @@
 //! - `kinds/`: each kind's table: its columns, who sees what, and what must hold of a record, as conditions in SQL.
 //! - `table`: what a kind says of its table; `read`, `search`, `write`, `change` and `load`: what is done with any table.
 //! - `vectors`: embeddings, stored beside their records and compared in this process.
-//! - [`connection`]: the seam through which connections come in.
+//! - [`connection`]: the seam through which connections come in; `server`: those of a server.
 //!
 //! # Adding a kind
 //! After its file in core: a file in `kinds/` that implements `Table`, its name in `kinds/mod.rs`, and a migration
@@ -24,6 +24,8 @@ mod load;
 mod read;
 mod schema;
 mod search;
+#[cfg(feature = "server")]
+pub mod server;
 mod state;
 mod statement;
 mod storage;

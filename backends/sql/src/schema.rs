@@ -1,34 +1,111 @@
 //! The schema: the migrations in `migrations/`, embedded, and their application in order. Each is one change, and is never edited
 //! after a release: whoever has it applied has it for good.
 
-use mosaic_core::{Error, ErrorKind, Result};
+use mosaic_core::{Error, ErrorKind, Finding, Result};
 use sqlx::PgConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
 use crate::error;
 
-/// Which migrations were applied. A name of its own leaves room for other migrators in the same database.
-const TABLE: &str = "mosaic_migrations";
-
-pub(crate) fn migrator() -> Migrator {
-    let mut migrator = sqlx::migrate!();
-    migrator.dangerous_set_table_name(TABLE);
-    migrator
+/// Migrations that are applied in order, and the table that says which were.
+pub(crate) struct Track {
+    migrator: fn() -> Migrator,
+    table: &'static str,
 }
 
-/// Brings the schema up to date. Of several gateways that start at once, one does it, and the others wait.
-///
-/// # Errors
-/// [`ErrorKind::Corrupt`] for a schema that is newer than this build, or not ours. Nothing was changed then.
-pub(crate) async fn migrate(connection: &mut PgConnection) -> Result<()> {
-    refuse_foreign(connection).await?;
-    // Not `run`: its future cannot be sent to another thread, as far as the compiler sees.
-    let outcome = migrator().run_direct(None, &mut *connection, false).await;
-    if outcome.is_err() {
-        // The migrator lets go of its lock only when all went well. Without a connection there is none to let go of.
-        let _ = connection.unlock().await;
+/// What everything is stored in. A name of its own leaves room for other migrators in the same database.
+pub(crate) const MAIN: Track = Track { migrator: || sqlx::migrate!(), table: "mosaic_migrations" };
+
+/// How far the schema is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// There is none yet.
+    Absent,
+    /// So many migrations are to come.
+    Behind(usize),
+    /// It is what this build makes.
+    Current,
+}
+
+impl Track {
+    pub(crate) fn migrator(&self) -> Migrator {
+        let mut migrator = (self.migrator)();
+        migrator.dangerous_set_table_name(self.table);
+        migrator
     }
-    outcome.map_err(refusal)
+
+    /// Brings the schema up to date. Of several gateways that start at once, one does it, and the others wait.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for a schema that is newer than this build, or not ours. Nothing was changed then.
+    pub(crate) async fn migrate(&self, connection: &mut PgConnection) -> Result<()> {
+        self.refuse_foreign(connection).await?;
+        // Not `run`: its future cannot be sent to another thread, as far as the compiler sees.
+        let outcome = self.migrator().run_direct(None, &mut *connection, false).await;
+        if outcome.is_err() {
+            // The migrator lets go of its lock only when all went well. Without a connection there is none to let go of.
+            let _ = connection.unlock().await;
+        }
+        outcome.map_err(refusal)
+    }
+
+    /// Looks how far the schema is, without changing it.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`].
+    pub(crate) async fn examine(&self, connection: &mut PgConnection) -> Result<State> {
+        const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = $1)";
+        self.refuse_foreign(&mut *connection).await?;
+        let is_there = sqlx::query_scalar(IS_THERE).bind(self.table);
+        if !is_there.fetch_one(&mut *connection).await.map_err(error::from_sqlx)? {
+            return Ok(State::Absent);
+        }
+        if let Some(version) = connection.dirty_version(self.table).await.map_err(refusal)? {
+            return Err(refusal(MigrateError::Dirty(version)));
+        }
+        let applied = connection.list_applied_migrations(self.table).await.map_err(refusal)?;
+        let migrator = self.migrator();
+        for one in &applied {
+            match migrator.iter().find(|known| known.version == one.version) {
+                None => return Err(refusal(MigrateError::VersionMissing(one.version))),
+                Some(known) if known.checksum != one.checksum => return Err(refusal(MigrateError::VersionMismatch(one.version))),
+                Some(_) => {}
+            }
+        }
+        Ok(match migrator.iter().count() - applied.len() {
+            0 => State::Current,
+            behind => State::Behind(behind),
+        })
+    }
+
+    /// Refuses a schema of somebody else's that has our names in it, before a migration fails halfway.
+    async fn refuse_foreign(&self, connection: &mut PgConnection) -> Result<()> {
+        let foreign = sqlx::query_scalar(FOREIGN).bind(self.names()).bind(self.table);
+        not_ours(&foreign.fetch_all(connection).await.map_err(error::from_sqlx)?)
+    }
+
+    /// The names that migrations take.
+    fn names(&self) -> Vec<String> {
+        let migrator = self.migrator();
+        let lines = migrator.iter().flat_map(|migration| migration.sql.as_str().lines());
+        let made =
+            lines.filter_map(|line| ["CREATE TABLE ", "CREATE INDEX ", "CREATE SEQUENCE "].iter().find_map(|what| line.strip_prefix(what)));
+        made.filter_map(|rest| rest.split([' ', ';']).next()).map(str::to_owned).collect()
+    }
+}
+
+impl State {
+    /// What it means to who is about to start a gateway.
+    pub(crate) fn describe(self) -> Finding {
+        match self {
+            Self::Absent => Finding::well("no schema yet; the first start makes it"),
+            Self::Current => Finding::well("the schema is current"),
+            Self::Behind(count) => Finding::but(
+                format!("the schema is behind this version by {count}; its next start brings it up to date"),
+                "make a backup, then `mosaic serve`; gateways of the version before do not start on it any more",
+            ),
+        }
+    }
 }
 
 /// What is in the place of ours, in a schema that no migration was applied to. Both are asked at once, since another gateway may be at it:
@@ -37,23 +114,8 @@ const FOREIGN: &str = "SELECT relname::text FROM pg_class JOIN pg_namespace ON p
     WHERE nspname = current_schema() AND relname = ANY($1) \
     AND NOT EXISTS (SELECT FROM pg_class AS ours WHERE ours.relnamespace = pg_namespace.oid AND ours.relname = $2) ORDER BY relname";
 
-/// Refuses a schema of somebody else's that has our names in it, before a migration fails halfway.
-async fn refuse_foreign(connection: &mut PgConnection) -> Result<()> {
-    let foreign = sqlx::query_scalar(FOREIGN).bind(names()).bind(TABLE).fetch_all(connection).await.map_err(error::from_sqlx)?;
-    not_ours(&foreign)
-}
-
 fn not_ours(foreign: &[String]) -> Result<()> {
     if foreign.is_empty() { Ok(()) } else { Err(error::foreign().with("names", foreign.join(" "))) }
-}
-
-/// The names that migrations take.
-fn names() -> Vec<String> {
-    let migrator = migrator();
-    let lines = migrator.iter().flat_map(|migration| migration.sql.as_str().lines());
-    let made =
-        lines.filter_map(|line| ["CREATE TABLE ", "CREATE INDEX ", "CREATE SEQUENCE "].iter().find_map(|what| line.strip_prefix(what)));
-    made.filter_map(|rest| rest.split([' ', ';']).next()).map(str::to_owned).collect()
 }
 
 fn refusal(error: MigrateError) -> Error {
@@ -79,14 +141,14 @@ mod tests {
     /// A file whose name does not begin with a number is left out without a word.
     #[test]
     fn every_migration_is_embedded() {
-        let versions: Vec<_> = migrator().iter().map(|migration| migration.version).collect();
+        let versions: Vec<_> = MAIN.migrator().iter().map(|migration| migration.version).collect();
         assert_eq!(versions, (1..=13).collect::<Vec<_>>());
     }
 
     #[test]
     fn every_name_is_known() {
-        let names = names();
-        let made = migrator().iter().map(|migration| migration.sql.as_str().matches("CREATE ").count()).sum::<usize>();
+        let names = MAIN.names();
+        let made = MAIN.migrator().iter().map(|migration| migration.sql.as_str().matches("CREATE ").count()).sum::<usize>();
         assert_eq!(names.len(), made);
         assert!(["users", "tasks_by_created_at", "state"].iter().all(|name| names.iter().any(|known| known == name)), "{names:?}");
     }

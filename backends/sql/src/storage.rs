@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 
 use crate::connection::{Connections, Work};
 use crate::vectors::SqlVectors;
-use crate::work::{finish, reading, transacting, writing};
+use crate::work::{once, reading, transacting, writing};
 use crate::{change, error, kinds, load, read, schema, search, state, write};
 
 /// So many rows get their words at once: with large bodies, that many take seconds.
@@ -27,10 +27,8 @@ impl SqlStorage {
     /// # Errors
     /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; and whatever the connections report.
     pub async fn open(connections: Arc<dyn Connections>) -> Result<Self> {
-        let mut lease = connections.lease(Work::Maintenance).await?;
-        let outcome = schema::migrate(lease.connection()).await;
-        finish(lease, outcome.is_ok(), outcome)?;
         let storage = Self { connections };
+        once!(storage, Work::Maintenance, connection => schema::MAIN.migrate(connection))?;
         storage.fill_words().await?;
         Ok(storage)
     }
@@ -44,9 +42,10 @@ impl SqlStorage {
     async fn fill_words(&self) -> Result<()> {
         for kind in Kind::ALL {
             loop {
-                let mut lease = self.connections.lease(Work::Bulk).await?;
-                let filled = with_kind!(*kind, T => write::fill_words::<T>(lease.connection(), FILL_ROWS).await);
-                if finish(lease, filled.is_ok(), filled)? == 0 {
+                let filled = once!(self, Work::Bulk, connection => async {
+                    with_kind!(*kind, T => write::fill_words::<T>(connection, FILL_ROWS).await)
+                });
+                if filled? == 0 {
                     break;
                 }
             }
@@ -84,9 +83,10 @@ impl Storage for SqlStorage {
         if let ([change], None) = (batch.changes.as_slice(), &batch.state)
             && change::is_one_statement(change)
         {
-            let mut lease = self.connections.lease(Work::Request).await?;
-            let outcome = change::at_once(lease.connection(), scope, batch.at, change).await.map_err(error::in_doubt);
-            match finish(lease, outcome.is_ok(), outcome) {
+            let outcome = once!(self, Work::Request, connection => async {
+                change::at_once(connection, scope, batch.at, change).await.map_err(error::in_doubt)
+            });
+            match outcome {
                 Ok(Some(applied)) => return Ok(vec![applied]),
                 Ok(None) => {}
                 Err(error) if error::is_passing(&error) => tracing::debug!(%error, "writing once more"),

@@ -1,8 +1,11 @@
 //! How work is done on a connection of one's own: lent for as long as it takes, done once more where that is right, and given back
 //! clean. What must not come in: what the work is.
 
+use std::future::Future;
+
 use mosaic_core::{ErrorKind, Result};
 use sqlx::{Postgres, Transaction};
+use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Lease;
 use crate::error;
@@ -11,43 +14,62 @@ use crate::error;
 /// know better than the statement why it failed.
 pub(crate) fn finish<T>(lease: Box<dyn Lease>, clean: bool, outcome: Result<T>) -> Result<T> {
     let outcome = outcome.map_err(|error| match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Corrupt => match lease.broken() {
+        ErrorKind::Unavailable | ErrorKind::Corrupt | ErrorKind::Timeout => match lease.broken() {
             Some(reason) => reason.retry(error.retry_class()).source(error),
             None => error,
         },
         _ => error,
     });
-    if clean {
-        lease.settled();
+    match &outcome {
+        _ if clean => lease.settled(),
+        Err(error) if error::is_lost(error) => lease.lost(),
+        _ => drop(lease),
     }
     outcome
+}
+
+/// Does work until the lease of its connection is due. The error then is the owner's, by [`finish`].
+pub(crate) async fn until<T>(due: Option<Instant>, work: impl Future<Output = (bool, Result<T>)>) -> (bool, Result<T>) {
+    match due {
+        Some(due) => timeout_at(due, work).await.unwrap_or_else(|_| (false, Err(error::given_up()))),
+        None => work.await,
+    }
 }
 
 /// Reads on a connection of its own, and once more on another when that was lost: nobody needs to hear of it.
 macro_rules! reading {
     ($self:ident, $work:expr, $connection:ident => $read:expr) => {{
-        let mut lease = $self.connections.lease($work).await?;
-        let $connection = lease.connection();
-        let outcome = $read.await;
-        match $crate::work::finish(lease, outcome.is_ok(), outcome) {
+        match $crate::work::once!($self, $work, $connection => $read) {
             Err(error) if $crate::error::is_lost(&error) => {
                 tracing::debug!(%error, "reading once more");
-                let mut lease = $self.connections.lease($work).await?;
-                let $connection = lease.connection();
-                let outcome = $read.await;
-                $crate::work::finish(lease, outcome.is_ok(), outcome)
+                $crate::work::once!($self, $work, $connection => $read)
             }
             outcome => outcome,
         }
     }};
 }
 
-/// Writes in one transaction on a connection of its own; and once more in another when the work of others got in the way, since
-/// nothing was done then.
+/// Does work that needs no transaction on a connection of its own.
+macro_rules! once {
+    ($self:ident, $work:expr, $connection:ident => $do:expr) => {{
+        let mut lease = $self.connections.lease($work).await?;
+        let due = lease.due();
+        let $connection = lease.connection();
+        let (clean, outcome) = $crate::work::until(due, async {
+            let outcome = $do.await;
+            (outcome.is_ok(), outcome)
+        })
+        .await;
+        $crate::work::finish(lease, clean, outcome)
+    }};
+}
+
+/// Writes in one transaction on a connection of its own; and once more in another when the work of others got in the way, or the
+/// connection was lost before the end, since nothing was done then.
 macro_rules! writing {
     ($self:ident, $work:expr, $connection:ident => $write:expr) => {
         match $crate::work::transacting!($self, $work, $connection => $write) {
-            Err(error) if $crate::error::is_passing(&error) => {
+            Err(error) if $crate::error::is_passing(&error) || $crate::error::is_lost(&error) => {
                 tracing::debug!(%error, "writing once more");
                 $crate::work::transacting!($self, $work, $connection => $write)
             }
@@ -60,14 +82,19 @@ macro_rules! writing {
 macro_rules! transacting {
     ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
         let mut lease = $self.connections.lease($work).await?;
-        let (clean, outcome) = match sqlx::Connection::begin(lease.connection()).await.map_err($crate::error::from_sqlx) {
-            Ok(mut transaction) => {
-                let $connection = &mut *transaction;
-                let outcome = $write.await;
-                $crate::work::end(transaction, outcome).await
+        let due = lease.due();
+        let connection = lease.connection();
+        let (clean, outcome) = $crate::work::until(due, async {
+            match sqlx::Connection::begin(connection).await.map_err($crate::error::from_sqlx) {
+                Ok(mut transaction) => {
+                    let $connection = &mut *transaction;
+                    let outcome = $write.await;
+                    $crate::work::end(transaction, outcome).await
+                }
+                Err(error) => (false, Err(error)),
             }
-            Err(error) => (false, Err(error)),
-        };
+        })
+        .await;
         $crate::work::finish(lease, clean, outcome)
     }};
 }
@@ -83,4 +110,4 @@ pub(crate) async fn end<T>(transaction: Transaction<'_, Postgres>, outcome: Resu
     }
 }
 
-pub(crate) use {reading, transacting, writing};
+pub(crate) use {once, reading, transacting, writing};

@@ -1,6 +1,6 @@
 //! What is told before opening: whether the tier could be opened. Nothing is opened or changed by looking.
 
-use mosaic_core::{Check, Options, Status};
+use mosaic_core::{Check, Finding, Options};
 
 use crate::config::Config;
 
@@ -8,15 +8,10 @@ use crate::config::Config;
 /// one gives each of its looks 2 s, and says in `remediation` what to do about what it found.
 pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
     match Config::read(&options) {
-        Ok(config) => vec![Check {
-            id: "scratch.memory".to_owned(),
-            service: "memory".to_owned(),
-            target: "this process".to_owned(),
-            status: Status::Green,
-            latency_ms: 0,
-            message: format!("takes up to {} records, which are gone when the gateway stops", config.max_records),
-            remediation: None,
-        }],
-        Err(error) => vec![Check::config(crate::TIER, &error)],
+        Ok(config) => {
+            let message = format!("takes up to {} records, which are gone when the gateway stops", config.max_records);
+            vec![Check::of("scratch.memory", "memory", "this process", &Ok(Finding::well(message)))]
+        }
+        Err(error) => vec![Check::config(crate::TIER, error)],
     }
 }

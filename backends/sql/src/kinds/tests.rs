@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mosaic_core::{Kind, with_kind};
 
-use crate::schema::migrator;
+use crate::schema::MAIN;
 use crate::table::Table;
 
 #[test]
@@ -21,7 +21,7 @@ fn every_field_has_its_column() {
 /// What is searched and lacks one of these would be found by nobody, and without a word.
 #[test]
 fn what_is_searched_has_its_words_and_the_table_of_its_embeddings() {
-    let migrator = migrator();
+    let migrator = MAIN.migrator();
     for kind in Kind::ALL {
         let (words, embeddings) = with_kind!(*kind, T => (T::SEARCHED_BY.is_some(), T::EMBEDDINGS));
         assert_eq!((words, embeddings.is_some()), (kind.is_searched(), kind.is_searched()), "{kind}");
@@ -36,7 +36,7 @@ fn what_is_searched_has_its_words_and_the_table_of_its_embeddings() {
 type Index = (&'static str, BTreeSet<String>, String);
 
 fn indexes() -> BTreeSet<(String, BTreeSet<String>, String)> {
-    let migrator = migrator();
+    let migrator = MAIN.migrator();
     let lines = migrator.iter().flat_map(|migration| migration.sql.as_str().lines());
     let read = |line: &str| {
         let (table, rest) = line.strip_prefix("CREATE INDEX ")?.split_once(" ON ")?.1.split_once(" (")?;

@@ -1,0 +1,27 @@
+//! Opening tier standalone: the server is looked at, and `mosaic-sql` given connections to it.
+
+use std::sync::Arc;
+
+use mosaic_core::memory::MemoryCache;
+use mosaic_core::{Backend, Options, Result};
+use mosaic_sql::SqlStorage;
+use mosaic_sql::server::{Probe, ServerConnections};
+
+use crate::LEAST_VERSION;
+use crate::config::Config;
+
+/// Opens the tier. What stands in its way is refused in the words of [`crate::diagnose`].
+pub(crate) async fn open(options: Options) -> Result<Backend> {
+    let (config, server) = Config::read(&options).await?;
+    let probe = Probe::of(&server, None).await?;
+    probe.server(LEAST_VERSION)?;
+    probe.database()?;
+    probe.schema()?;
+    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server))).await?;
+    Ok(Backend {
+        vectors: Some(Arc::new(storage.vectors(config.vector_memory()))),
+        storage: Arc::new(storage),
+        cache: Arc::new(MemoryCache::new(options.clock)),
+        services: Vec::new(),
+    })
+}

@@ -1,0 +1,297 @@
+//! The section `postgres` of a tier's config: where the server is, and how to sign in. What must not come in: connecting.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mosaic_core::{Error, Result, Secret, refusal};
+use percent_encoding::percent_decode_str;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use url::Url;
+
+
+
+const PORT: u16 = 5432;
+const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=1_000;
+const STATEMENT_TIMEOUT: std::ops::RangeInclusive<u64> = 1..=120;
+
+/// A Postgres server.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PostgresConfig {
+    /// Where it is: `postgres://USER@HOST:PORT/DATABASE`. A password may stand behind the user's name, or in `password`. Behind a `?` may stand
+    /// `sslmode` (disable, prefer, require, verify-ca, verify-full), `sslrootcert` (a file with the roots to trust beside the system's),
+    /// `sslcert` and `sslkey` (files to show to the server), and `host` (the directory of a Unix socket, in place of the host).
+    pub url: Secret,
+    /// The password.
+    pub password: Option<Secret>,
+    /// The file whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// How many connections this gateway opens at most.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub max_connections: u32,
+    /// How long a request's statement may take, in seconds. Past it, it is ended and the request fails.
+    #[schemars(range(min = 1, max = 120))]
+    pub statement_timeout_seconds: u64,
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new().into(),
+            password: None,
+            password_file: None,
+            max_connections: default_max_connections(),
+            statement_timeout_seconds: default_statement_timeout_seconds(),
+        }
+    }
+}
+
+/// Enough for two processors' worth of work, and a sixth of what a Postgres offers as it comes.
+fn default_max_connections() -> u32 {
+    16
+}
+
+fn default_statement_timeout_seconds() -> u64 {
+    10
+}
+
+/// A Postgres server as it is to be reached.
+#[derive(Clone)]
+pub struct Server {
+    pub(super) options: PgConnectOptions,
+    /// The host and port, unless it is a Unix socket.
+    pub(super) network: Option<(String, u16)>,
+    /// `host:port`, or the path of the socket.
+    pub(super) target: String,
+    pub(super) user: String,
+    pub(super) database: String,
+    pub(super) has_password: bool,
+    /// The config's key of all this, as `standalone.postgres`.
+    pub(super) key: String,
+    /// How to start one, as a command.
+    pub(super) start: &'static str,
+    pub(super) max_connections: u32,
+    pub(super) statement_timeout: Duration,
+}
+
+impl Server {
+    /// Reads the section that is at `key`. Relative paths begin at `base_dir`; `start` is the command that starts such a server, for those
+    /// who find none. This blocks for as long as reading small files takes.
+    ///
+    /// # Errors
+    /// [`mosaic_core::ErrorKind::Config`], naming the key that cannot be used. Nothing of the URL is repeated.
+    pub fn read(config: &PostgresConfig, key: &str, start: &'static str, base_dir: &Path) -> Result<Self> {
+        let refused = |name: &str, reason: String| refusal::config_key(&format!("{key}.{name}"), reason);
+        if !CONNECTIONS.contains(&config.max_connections) {
+            return Err(refused("max_connections", format!("not between {} and {}", CONNECTIONS.start(), CONNECTIONS.end())));
+        }
+        if !STATEMENT_TIMEOUT.contains(&config.statement_timeout_seconds) {
+            let reason = format!("not between {} and {}", STATEMENT_TIMEOUT.start(), STATEMENT_TIMEOUT.end());
+            return Err(refused("statement_timeout_seconds", reason));
+        }
+        let place = Place::read(config.url.expose(), base_dir)
+            .map_err(|reason| refused("url", reason).hint(format!("give {key}.url as postgres://USER@HOST:PORT/DATABASE")))?;
+        let password_key = format!("{key}.password");
+        let mut password = Secret::of_config(&password_key, config.password.clone(), config.password_file.as_deref(), base_dir)?;
+        match (&password, place.password) {
+            (Some(_), Some(_)) => {
+                return Err(refused("password", format!("{key}.url holds one too")).hint(format!("leave it out of {key}.url")));
+            }
+            (None, in_url) => password = in_url,
+            _ => {}
+        }
+        let mut options = place.options.username(&place.user).database(&place.database).application_name("mosaic");
+        if let Some(password) = &password {
+            options = options.password(password.expose());
+        }
+        Ok(Self {
+            options: options.disable_statement_logging(),
+            network: place.network,
+            target: place.target,
+            user: place.user,
+            database: place.database,
+            has_password: password.is_some(),
+            key: key.to_owned(),
+            start,
+            max_connections: config.max_connections,
+            statement_timeout: Duration::from_secs(config.statement_timeout_seconds),
+        })
+    }
+
+    /// `host:port`, or the path of its socket.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Says of an error which service it is about, and where that was looked for.
+    pub(super) fn about(&self, error: Error) -> Error {
+        error.with("service", SERVICE).with("target", &self.target)
+    }
+}
+
+/// What the server is called in errors and checks.
+pub(super) const SERVICE: &str = "postgres";
+
+/// What a URL says.
+struct Place {
+    options: PgConnectOptions,
+    network: Option<(String, u16)>,
+    target: String,
+    user: String,
+    database: String,
+    password: Option<Secret>,
+}
+
+impl Place {
+    /// Reads a URL; the error says what is wrong with it, and repeats none of it but the names of parameters.
+    fn read(url: &str, base_dir: &Path) -> Result<Self, String> {
+        if url.is_empty() {
+            return Err("it is not set".into());
+        }
+        let url = Url::parse(url).map_err(|error| format!("not a URL: {error}; escape what is special in a password, as %40 for @"))?;
+        if !["postgres", "postgresql"].contains(&url.scheme()) {
+            return Err("it does not begin with postgres://".into());
+        }
+        let user = decoded(url.username())?;
+        let database = decoded(url.path().trim_start_matches('/'))?;
+        if user.is_empty() {
+            return Err("it names no user".into());
+        }
+        if database.is_empty() {
+            return Err("it names no database".into());
+        }
+        if url.fragment().is_some() {
+            return Err("it holds a #, which is written %23".into());
+        }
+        let password = url.password().map(decoded).transpose()?.filter(|password| !password.is_empty()).map(Secret::from);
+        let mut socket = None;
+        let mut options = PgConnectOptions::new_without_pgpass().ssl_mode(PgSslMode::Prefer);
+        for (name, value) in url.query_pairs() {
+            let file = || base_dir.join(&*value);
+            options = match &*name {
+                "host" if value.starts_with('/') => {
+                    socket = Some(value.into_owned());
+                    options
+                }
+                "sslmode" => options.ssl_mode(ssl_mode(&value)?),
+                "sslrootcert" => options.ssl_root_cert(readable("sslrootcert", file())?),
+                "sslcert" => options.ssl_client_cert(readable("sslcert", file())?),
+                "sslkey" => options.ssl_client_key(readable("sslkey", file())?),
+                _ => return Err(format!("there is no parameter {name:?}: sslmode, sslrootcert, sslcert, sslkey, host are there")),
+            };
+        }
+        let port = url.port().unwrap_or(PORT);
+        let host = decoded(url.host_str().unwrap_or_default())?.trim_matches(['[', ']']).to_owned();
+        if socket.is_none() && host.starts_with('/') {
+            socket = Some(host.clone());
+        }
+        let (options, network, target) = match socket {
+            Some(directory) => (options.socket(&directory), None, format!("{}/.s.PGSQL.{port}", directory.trim_end_matches('/'))),
+            None if host.is_empty() => return Err("it names no host".into()),
+            None => {
+                let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+                (options.host(&host), Some((host, port)), target)
+            }
+        };
+        Ok(Self { options: options.port(port), network, target, user, database, password })
+    }
+}
+
+fn decoded(text: &str) -> Result<String, String> {
+    percent_decode_str(text).decode_utf8().map(Into::into).map_err(|_| "it is not UTF-8 behind its percent signs".into())
+}
+
+fn ssl_mode(name: &str) -> Result<PgSslMode, String> {
+    match name {
+        "disable" => Ok(PgSslMode::Disable),
+        "prefer" => Ok(PgSslMode::Prefer),
+        "require" => Ok(PgSslMode::Require),
+        "verify-ca" => Ok(PgSslMode::VerifyCa),
+        "verify-full" => Ok(PgSslMode::VerifyFull),
+        _ => Err("sslmode is none of disable, prefer, require, verify-ca, verify-full".into()),
+    }
+}
+
+/// A file that is read at each connect: looked at here, where it can be said which one it is.
+fn readable(name: &str, file: PathBuf) -> Result<PathBuf, String> {
+    match std::fs::File::open(&file) {
+        Ok(_) => Ok(file),
+        Err(error) => Err(format!("the file of {name} cannot be read: {}: {}", file.display(), error.kind())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mosaic_core::ErrorKind;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(section: Value) -> Result<Server> {
+        Server::read(&serde_json::from_value(section).unwrap(), "acme.postgres", "start it", Path::new("/srv"))
+    }
+
+    fn refusal(section: Value) -> String {
+        let error = read(section).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(!format!("{error:?}").contains("p4ss"), "{error:?}");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_url_says_where_it_is_and_who_asks() {
+        for (url, target, user, database) in [
+            ("postgres://mosaic@127.0.0.1:5433/data", "127.0.0.1:5433", "mosaic", "data"),
+            ("postgresql://m%40x:p%2F4@db/a%20b?sslmode=verify-full", "db:5432", "m@x", "a b"),
+            ("postgres://m@[::1]:6000/d", "[::1]:6000", "m", "d"),
+            ("postgres://m@localhost/d?host=/run/postgresql", "/run/postgresql/.s.PGSQL.5432", "m", "d"),
+            ("postgres://m@%2Frun%2Fpg:5433/d", "/run/pg/.s.PGSQL.5433", "m", "d"),
+        ] {
+            let server = read(json!({ "url": url })).unwrap();
+            assert_eq!((server.target.as_str(), server.user.as_str(), server.database.as_str()), (target, user, database));
+        }
+    }
+
+    #[test]
+    fn a_password_comes_from_one_place() {
+        assert!(read(json!({ "url": "postgres://m:p4ss@db/d" })).unwrap().has_password);
+        assert!(read(json!({ "url": "postgres://m@db/d", "password": "p4ss" })).unwrap().has_password);
+        assert!(!read(json!({ "url": "postgres://m@db/d", "password": "" })).unwrap().has_password);
+        let twice = refusal(json!({ "url": "postgres://m:p4ss@db/d", "password": "p4ss" }));
+        assert_eq!(twice, "acme.postgres.password cannot be used: acme.postgres.url holds one too (key=acme.postgres.password)");
+        let absent = refusal(json!({ "url": "postgres://m@db/d", "password_file": "nowhere/p" }));
+        assert!(absent.starts_with("acme.postgres.password_file cannot be used: the file cannot be read"), "{absent}");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_and_not_repeated() {
+        for (url, reason) in [
+            ("", "it is not set"),
+            ("p4ss", "not a URL"),
+            ("mysql://m:p4ss@db/d", "it does not begin with postgres://"),
+            ("postgres://:p4ss@db/d", "it names no user"),
+            ("postgres://m:p4ss@db", "it names no database"),
+            ("postgres://m:p4ss@/d", "not a URL"),
+            ("postgres://m@/d", "not a URL: empty host"),
+            ("postgres://m:p4ss#x@db/d", "not a URL"),
+            ("postgres://m:p4ss@db/d#x", "it holds a #"),
+            ("postgres://m:p4ss@db/d?sslmode=maybe", "sslmode is none of"),
+            ("postgres://m:p4ss@db/d?sslmod=disable", "there is no parameter \"sslmod\""),
+            ("postgres://m:p4ss@db/d?sslrootcert=nowhere.pem", "the file of sslrootcert cannot be read: /srv/nowhere.pem: entity not found"),
+        ] {
+            let refused = refusal(json!({ "url": url }));
+            assert!(refused.starts_with(&format!("acme.postgres.url cannot be used: {reason}")), "{url}: {refused}");
+        }
+        assert!(refusal(json!({ "max_connections": 0 })).starts_with("acme.postgres.max_connections cannot be used"));
+        assert!(refusal(json!({ "statement_timeout_seconds": 121 })).starts_with("acme.postgres.statement_timeout_seconds"));
+    }
+
+    #[test]
+    fn its_debug_shows_no_secret() {
+        let config: PostgresConfig = serde_json::from_value(json!({ "url": "postgres://m:p4ss@db/d", "password": "p4ss" })).unwrap();
+        assert!(!format!("{config:?}").contains("p4ss"), "{config:?}");
+    }
+}

@@ -1,0 +1,175 @@
+//! Whether a server will do: what it is, what its database is like, and whether the schema in it is one that this build knows.
+//! A start refuses what a look finds wrong in the same words. Nothing is changed by looking.
+
+use std::time::Duration;
+
+use mosaic_core::{Error, ErrorKind, Finding, Result};
+use sqlx::{PgConnection, Row as _};
+use tokio::time::timeout;
+
+use super::config::Server;
+use crate::error::from_sqlx;
+use crate::schema::{self, State};
+
+/// How long a look may take, connecting included.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// A look at a server: what it says of itself.
+pub struct Probe {
+    server: Server,
+    found: Found,
+    schema: Result<State>,
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The version as a number: 160014 is 16.14.
+    version: i32,
+    tls: bool,
+    encoding: String,
+    read_only: bool,
+    /// The schema that tables are made in; none when the `search_path` leads nowhere.
+    schema: Option<String>,
+    may_create: bool,
+    /// The extension that was asked about.
+    pub extension: Option<Extension>,
+}
+
+/// An extension of a server.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    /// The version that is in the database.
+    pub installed: Option<String>,
+    /// The version that the server could put into it.
+    pub available: Option<String>,
+    /// Whether this user may do so.
+    pub may_create: bool,
+}
+
+const FOUND: &str = "SELECT current_setting('server_version_num')::int, \
+    coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false), \
+    current_setting('server_encoding'), current_setting('transaction_read_only') = 'on', current_schema()::text, \
+    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
+
+/// A trusted extension may be created by whoever may create in the database (the manual, CREATE EXTENSION).
+const EXTENSION: &str = "SELECT (SELECT extversion FROM pg_extension WHERE extname = $1), \
+    (SELECT default_version FROM pg_available_extensions WHERE name = $1), \
+    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR (has_database_privilege(current_database(), 'CREATE') \
+        AND coalesce((SELECT bool_or(trusted) FROM pg_available_extension_versions WHERE name = $1), false))";
+
+impl Probe {
+    /// Looks at a server, within 2 s, and at an extension of it, if one is named.
+    ///
+    /// # Errors
+    /// When it does not let us in, or does not answer: with `service`, `target` and what to do.
+    pub async fn of(server: &Server, extension: Option<&str>) -> Result<Self> {
+        let look = async {
+            // The time for connecting is a part of the whole.
+            let mut connection = server.connect(DEADLINE).await?;
+            let found = found(&mut connection, extension).await;
+            let schema = schema::MAIN.examine(&mut connection).await;
+            drop(tokio::spawn(sqlx::Connection::close(connection)));
+            Ok(Self { found: found.map_err(|error| server.about(error))?, schema, server: server.clone() })
+        };
+        timeout(DEADLINE, look).await.unwrap_or_else(|_| Err(server.about(server.silent(DEADLINE))))
+    }
+
+    /// What the server says of itself.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// Whether its version is one that Mosaic works with, and how it is reached.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a version below `least`.
+    pub fn server(&self, least: i32) -> Result<Finding> {
+        let Found { version, tls, .. } = self.found;
+        let (major, minor) = (version / 10_000, version % 10_000);
+        if major < least {
+            return Err(self.refusal(format!("postgres {major}.{minor} is too old: it takes {least} or later"), "upgrade the server"));
+        }
+        if tls {
+            return Ok(Finding::well(format!("version {major}.{minor}, by TLS")));
+        }
+        let message = format!("version {major}.{minor}, without TLS");
+        Ok(match &self.server.network {
+            Some((host, _)) if !is_this_machine(host) => Finding::but(
+                format!("{message}: whoever is on the way can read along"),
+                format!("turn on ssl in postgresql.conf, and set sslmode=verify-full in {}.url", self.server.key),
+            ),
+            _ => Finding::well(message),
+        })
+    }
+
+    /// Whether the database takes what Mosaic stores.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for an encoding that cannot hold every text, or a schema that may not be written to.
+    /// [`ErrorKind::Unavailable`] for a database that takes no writes.
+    pub fn database(&self) -> Result<Finding> {
+        let Found { encoding, read_only, schema, may_create, .. } = &self.found;
+        let Server { user, database, .. } = &self.server;
+        if *read_only {
+            let error = Error::new(ErrorKind::Unavailable, "postgres takes no writes");
+            return Err(self.server.about(error).hint("connect to the primary server, not to a standby"));
+        }
+        if encoding != "UTF8" {
+            let hint = format!("make it anew: createdb --encoding UTF8 --template template0 --owner {user} {database}");
+            return Err(self.refusal(format!("the database {database:?} has the encoding {encoding}, which cannot hold every text"), hint));
+        }
+        let Some(schema) = schema else {
+            return Err(self.refusal(
+                format!("the database {database:?} has no schema that the user {user:?} works in"),
+                "make one, or set the user's search_path",
+            ));
+        };
+        // Whoever finds all tables there needs no such right.
+        if !may_create && !matches!(self.schema, Ok(State::Current)) {
+            let hint = format!("grant it, as the owner of the database: GRANT CREATE ON SCHEMA {schema} TO {user}");
+            return Err(self.refusal(format!("the user {user:?} may make no tables in the schema {schema:?}"), hint));
+        }
+        Ok(Finding::well(format!("{database}, schema {schema}, takes writes")))
+    }
+
+    /// Whether the schema is one that this build knows.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for one that is newer, or not Mosaic's.
+    pub fn schema(self) -> Result<Finding> {
+        self.schema.map(State::describe).map_err(|error| self.server.about(error))
+    }
+
+    fn refusal(&self, message: String, hint: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        self.server.about(Error::new(ErrorKind::Config, message)).hint(hint)
+    }
+}
+
+async fn found(connection: &mut PgConnection, extension: Option<&str>) -> Result<Found> {
+    let row = sqlx::query(FOUND).fetch_one(&mut *connection).await.map_err(from_sqlx)?;
+    let extension = match extension {
+        Some(name) => {
+            let row = sqlx::query(EXTENSION).bind(name).fetch_one(connection).await.map_err(from_sqlx)?;
+            Some(Extension {
+                installed: row.try_get(0).map_err(from_sqlx)?,
+                available: row.try_get(1).map_err(from_sqlx)?,
+                may_create: row.try_get(2).map_err(from_sqlx)?,
+            })
+        }
+        None => None,
+    };
+    Ok(Found {
+        version: row.try_get(0).map_err(from_sqlx)?,
+        tls: row.try_get(1).map_err(from_sqlx)?,
+        encoding: row.try_get(2).map_err(from_sqlx)?,
+        read_only: row.try_get(3).map_err(from_sqlx)?,
+        schema: row.try_get(4).map_err(from_sqlx)?,
+        may_create: row.try_get(5).map_err(from_sqlx)?,
+        extension,
+    })
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
