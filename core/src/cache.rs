@@ -32,4 +32,12 @@ pub trait Cache: Send + Sync {
     /// # Errors
     /// As [`Self::get`].
     async fn increment(&self, key: &str, window: Duration) -> Result<u64>;
+
+    /// Checks that the cache is there. It costs next to nothing: one in another process tells what it has seen lately.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unavailable`] while it is away.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -234,7 +234,7 @@ impl Pool {
         let limit = match work {
             Work::Request => self.request_limit,
             Work::Bulk => BULK,
-            Work::Maintenance => MAINTENANCE,
+            Work::Maintenance | Work::Index => MAINTENANCE,
         };
         let at = Instant::now() + limit;
         let mut watch = lock(&self.watch);
@@ -292,7 +292,7 @@ fn overdue(work: Work, limit: Duration) -> Error {
         Work::Request => {
             error.hint("ask for less at once, or raise local.statement_timeout_seconds (MOSAIC_LOCAL__STATEMENT_TIMEOUT_SECONDS)")
         }
-        Work::Bulk | Work::Maintenance => error.hint("look whether other work keeps the machine's disk or processor busy"),
+        Work::Bulk | Work::Maintenance | Work::Index => error.hint("look whether other work keeps the machine's disk or processor busy"),
     }
 }
 

@@ -15,11 +15,11 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
         Err(error) => return vec![Check::config(TIER, error)],
     };
     let begun = Instant::now();
-    let check = |name: &str, found| {
-        Check::of(format!("{TIER}.{name}"), "postgres", server.target(), &found).took(begun.elapsed())
-    };
-    match Probe::of(&server, None).await {
+    let check = |name: &str, found| Check::of(format!("{TIER}.{name}"), "postgres", server.target(), &found).took(begun.elapsed());
+    match Probe::of(&server).await {
         Err(error) => vec![check("postgres", Err(error))],
-        Ok(probe) => vec![check("postgres", probe.server(LEAST_VERSION)), check("database", probe.database()), check("schema", probe.schema())],
+        Ok(probe) => {
+            vec![check("postgres", probe.server(LEAST_VERSION)), check("database", probe.database()), check("schema", probe.schema())]
+        }
     }
 }

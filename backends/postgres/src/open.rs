@@ -13,7 +13,7 @@ use crate::config::Config;
 /// Opens the tier. What stands in its way is refused in the words of [`crate::diagnose`].
 pub(crate) async fn open(options: Options) -> Result<Backend> {
     let (config, server) = Config::read(&options).await?;
-    let probe = Probe::of(&server, None).await?;
+    let probe = Probe::of(&server).await?;
     probe.server(LEAST_VERSION)?;
     probe.database()?;
     probe.schema()?;

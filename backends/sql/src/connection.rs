@@ -26,6 +26,8 @@ pub enum Work {
     Bulk,
     /// Schema migrations and VACUUM: minutes at most.
     Maintenance,
+    /// Making an index of everything there is, beside other work: hours, if it must be.
+    Index,
 }
 
 /// Where connections come from. Each has run [`SETTINGS`].

@@ -37,3 +37,5 @@ mod write;
 
 pub use storage::SqlStorage;
 pub use vectors::SqlVectors;
+#[cfg(feature = "pgvector")]
+pub use vectors::pgvector::PgVectors;

@@ -16,6 +16,10 @@ pub(crate) struct Track {
 /// What everything is stored in. A name of its own leaves room for other migrators in the same database.
 pub(crate) const MAIN: Track = Track { migrator: || sqlx::migrate!(), table: "mosaic_migrations" };
 
+/// What pgvector compares, beside what everything is stored in.
+#[cfg(feature = "pgvector")]
+pub(crate) const PGVECTOR: Track = Track { migrator: || sqlx::migrate!("./migrations-pgvector"), table: "mosaic_pgvector_migrations" };
+
 /// How far the schema is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
@@ -95,6 +99,18 @@ impl Track {
 }
 
 impl State {
+    /// How far two are together.
+    #[cfg(feature = "pgvector")]
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Absent, _) => Self::Absent,
+            // What is made for the first time is no longer behind than what is made in order.
+            (Self::Behind(count), _) => Self::Behind(count),
+            (Self::Current, Self::Absent) => Self::Behind(1),
+            (Self::Current, other) => other,
+        }
+    }
+
     /// What it means to who is about to start a gateway.
     pub(crate) fn describe(self) -> Finding {
         match self {
@@ -143,6 +159,18 @@ mod tests {
     fn every_migration_is_embedded() {
         let versions: Vec<_> = MAIN.migrator().iter().map(|migration| migration.version).collect();
         assert_eq!(versions, (1..=13).collect::<Vec<_>>());
+    }
+
+    #[cfg(feature = "pgvector")]
+    #[test]
+    fn every_table_of_embeddings_has_directions() {
+        let versions: Vec<_> = PGVECTOR.migrator().iter().map(|migration| migration.version).collect();
+        assert_eq!(versions, [1]);
+        let sql: String = PGVECTOR.migrator().iter().map(|migration| migration.sql.as_str().to_owned()).collect();
+        for (kind, table) in crate::vectors::tables() {
+            assert!(sql.contains(&format!("ALTER TABLE {table} ADD COLUMN direction halfvec")), "{kind}");
+            assert!(sql.contains(&format!("CREATE INDEX {table}_undirected ON {table} ")), "{kind}");
+        }
     }
 
     #[test]

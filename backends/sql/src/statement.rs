@@ -33,6 +33,13 @@ impl Statement {
         self
     }
 
+    /// Adds a number to the SQL itself, where no parameter may stand.
+    #[cfg(feature = "pgvector")]
+    pub(crate) fn number(&mut self, number: usize) -> &mut Self {
+        self.0.push(number);
+        self
+    }
+
     /// Adds a value, as a parameter.
     pub(crate) fn bind<'v, T: Encode<'v, Postgres> + Type<Postgres>>(&mut self, value: T) -> &mut Self {
         self.0.push_bind(value);

@@ -38,6 +38,15 @@ impl SqlStorage {
         SqlVectors::new(Arc::clone(&self.connections), memory)
     }
 
+    /// An index of vectors over these records that pgvector compares, and the service that keeps its indexes. The extension is made if it is absent.
+    ///
+    /// # Errors
+    /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, and as [`Self::open`].
+    #[cfg(feature = "pgvector")]
+    pub async fn pgvector(&self) -> Result<(crate::PgVectors, mosaic_core::Service)> {
+        crate::PgVectors::open(Arc::clone(&self.connections)).await
+    }
+
     /// Gives what was stored before it was searched its words.
     async fn fill_words(&self) -> Result<()> {
         for kind in Kind::ALL {

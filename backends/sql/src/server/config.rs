@@ -11,8 +11,6 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-
-
 const PORT: u16 = 5432;
 const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=1_000;
 const STATEMENT_TIMEOUT: std::ops::RangeInclusive<u64> = 1..=120;
@@ -280,7 +278,10 @@ mod tests {
             ("postgres://m:p4ss@db/d#x", "it holds a #"),
             ("postgres://m:p4ss@db/d?sslmode=maybe", "sslmode is none of"),
             ("postgres://m:p4ss@db/d?sslmod=disable", "there is no parameter \"sslmod\""),
-            ("postgres://m:p4ss@db/d?sslrootcert=nowhere.pem", "the file of sslrootcert cannot be read: /srv/nowhere.pem: entity not found"),
+            (
+                "postgres://m:p4ss@db/d?sslrootcert=nowhere.pem",
+                "the file of sslrootcert cannot be read: /srv/nowhere.pem: entity not found",
+            ),
         ] {
             let refused = refusal(json!({ "url": url }));
             assert!(refused.starts_with(&format!("acme.postgres.url cannot be used: {reason}")), "{url}: {refused}");

@@ -30,10 +30,8 @@ impl Server {
 
     /// What has not answered.
     pub(super) fn silent(&self, deadline: Duration) -> Error {
-        Error::new(ErrorKind::Unavailable, format!("postgres does not answer within {} s", deadline.as_secs())).hint(format!(
-            "look whether the host in {}.url is right, a firewall drops its packets, or the server hangs",
-            self.key
-        ))
+        Error::new(ErrorKind::Unavailable, format!("postgres does not answer within {} s", deadline.as_secs()))
+            .hint(format!("look whether the host in {}.url is right, a firewall drops its packets, or the server hangs", self.key))
     }
 
     async fn refused(&self, error: sqlx::Error) -> Error {
@@ -62,9 +60,8 @@ impl Server {
             "28P01" | "28000" if !self.has_password && !needs_tls(message) => {
                 config(format!("postgres wants a password of the user {user:?}, and none is configured")).hint(set_password(key))
             }
-            "28P01" => config(format!("postgres does not take the password of the user {user:?}")).hint(format!(
-                "correct {key}.password or {key}.password_file, or set it anew: ALTER ROLE … PASSWORD …"
-            )),
+            "28P01" => config(format!("postgres does not take the password of the user {user:?}"))
+                .hint(format!("correct {key}.password or {key}.password_file, or set it anew: ALTER ROLE … PASSWORD …")),
             "28000" if needs_tls(message) => {
                 config("postgres takes connections by TLS alone".into()).hint(format!("set sslmode=verify-full, or require, in {key}.url"))
             }
@@ -74,9 +71,8 @@ impl Server {
                 .hint(format!("make it, as in `createdb --owner {user} {database}`, or correct {key}.url")),
             "42501" => config(format!("postgres does not let the user {user:?} into the database {database:?}"))
                 .hint("grant it: GRANT CONNECT ON DATABASE … TO …"),
-            "53300" => unavailable("postgres has no connection left").hint(format!(
-                "raise max_connections in postgresql.conf, or lower {key}.max_connections of the gateways that share it"
-            )),
+            "53300" => unavailable("postgres has no connection left")
+                .hint(format!("raise max_connections in postgresql.conf, or lower {key}.max_connections of the gateways that share it")),
             "57P03" => unavailable("postgres is starting up, or shutting down").hint("wait for it, and look at its log if it stays so"),
             _ => unavailable("postgres refuses the connection").with("sqlstate", sqlstate).hint("look at the log of the server"),
         }
@@ -129,4 +125,3 @@ fn needs_tls(message: &str) -> bool {
 fn set_password(key: &str) -> String {
     format!("set {key}.password_file, or MOSAIC_{}__PASSWORD", key.to_ascii_uppercase().replace('.', "__"))
 }
-

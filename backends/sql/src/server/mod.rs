@@ -5,8 +5,8 @@
 mod config;
 mod connect;
 mod pool;
-mod probe;
+pub(crate) mod probe;
 
 pub use config::{PostgresConfig, Server};
 pub use pool::ServerConnections;
-pub use probe::{Found, Probe};
+pub use probe::Probe;

@@ -37,6 +37,8 @@ const GRACE: Duration = Duration::from_secs(1);
 const BULK: Duration = Duration::from_secs(120);
 /// The deadline of [`Work::Maintenance`].
 const MAINTENANCE: Duration = Duration::from_secs(600);
+/// The deadline of [`Work::Index`].
+const INDEX: Duration = Duration::from_secs(24 * 3_600);
 
 /// Connections to a server, made as they are needed.
 pub struct ServerConnections(Arc<Pool>);
@@ -168,7 +170,8 @@ impl Pool {
     /// Has the server end statements that take longer than this work may. Whoever goes silent in a transaction, and holds its locks,
     /// is ended too.
     async fn limit(&self, connection: &mut PgConnection, work: Work) -> sqlx::Result<()> {
-        const LIMIT: &str = "SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)";
+        const LIMIT: &str =
+            "SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)";
         let limit = format!("{}ms", self.time_for(work).as_millis());
         sqlx::query(LIMIT).bind(limit).execute(connection).await.map(drop)
     }
@@ -178,6 +181,7 @@ impl Pool {
             Work::Request => self.server.statement_timeout,
             Work::Bulk => BULK,
             Work::Maintenance => MAINTENANCE,
+            Work::Index => INDEX,
         }
     }
 
@@ -202,8 +206,8 @@ impl Pool {
     async fn clean_up(self: Arc<Self>, mut live: Live, permit: OwnedSemaphorePermit) {
         // sqlx does not know of a transaction whose BEGIN was cut off, so the rollback is not left to it.
         match timeout(CLEAN_UP, sqlx::raw_sql("ROLLBACK").execute(&mut live.connection)).await {
-            // A migration that was broken off holds its lock for as long as the connection lasts.
-            Ok(Ok(_)) if live.limited != Work::Maintenance => self.take_back(live),
+            // What was broken off may have a lock that lasts as long as the connection.
+            Ok(Ok(_)) if !matches!(live.limited, Work::Maintenance | Work::Index) => self.take_back(live),
             Ok(Ok(_)) => drop(live.connection.close().await),
             Ok(Err(_)) => self.broke(live.breaks),
             // Without its connection the server ends it by its deadline.

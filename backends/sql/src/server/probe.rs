@@ -10,6 +10,8 @@ use tokio::time::timeout;
 use super::config::Server;
 use crate::error::from_sqlx;
 use crate::schema::{self, State};
+#[cfg(feature = "pgvector")]
+use crate::vectors::pgvector::extension::Extension;
 
 /// How long a look may take, connecting included.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -19,11 +21,12 @@ pub struct Probe {
     server: Server,
     found: Found,
     schema: Result<State>,
+    #[cfg(feature = "pgvector")]
+    directions: Result<State>,
 }
 
-/// What a server says of itself.
 #[derive(Debug, Clone)]
-pub struct Found {
+struct Found {
     /// The version as a number: 160014 is 16.14.
     version: i32,
     tls: bool,
@@ -32,19 +35,8 @@ pub struct Found {
     /// The schema that tables are made in; none when the `search_path` leads nowhere.
     schema: Option<String>,
     may_create: bool,
-    /// The extension that was asked about.
-    pub extension: Option<Extension>,
-}
-
-/// An extension of a server.
-#[derive(Debug, Clone)]
-pub struct Extension {
-    /// The version that is in the database.
-    pub installed: Option<String>,
-    /// The version that the server could put into it.
-    pub available: Option<String>,
-    /// Whether this user may do so.
-    pub may_create: bool,
+    #[cfg(feature = "pgvector")]
+    pgvector: Extension,
 }
 
 const FOUND: &str = "SELECT current_setting('server_version_num')::int, \
@@ -52,32 +44,29 @@ const FOUND: &str = "SELECT current_setting('server_version_num')::int, \
     current_setting('server_encoding'), current_setting('transaction_read_only') = 'on', current_schema()::text, \
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
 
-/// A trusted extension may be created by whoever may create in the database (the manual, CREATE EXTENSION).
-const EXTENSION: &str = "SELECT (SELECT extversion FROM pg_extension WHERE extname = $1), \
-    (SELECT default_version FROM pg_available_extensions WHERE name = $1), \
-    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR (has_database_privilege(current_database(), 'CREATE') \
-        AND coalesce((SELECT bool_or(trusted) FROM pg_available_extension_versions WHERE name = $1), false))";
-
 impl Probe {
-    /// Looks at a server, within 2 s, and at an extension of it, if one is named.
+    /// Looks at a server, within 2 s.
     ///
     /// # Errors
     /// When it does not let us in, or does not answer: with `service`, `target` and what to do.
-    pub async fn of(server: &Server, extension: Option<&str>) -> Result<Self> {
+    pub async fn of(server: &Server) -> Result<Self> {
         let look = async {
             // The time for connecting is a part of the whole.
             let mut connection = server.connect(DEADLINE).await?;
-            let found = found(&mut connection, extension).await;
+            let found = found(&mut connection).await;
             let schema = schema::MAIN.examine(&mut connection).await;
+            #[cfg(feature = "pgvector")]
+            let directions = schema::PGVECTOR.examine(&mut connection).await;
             drop(tokio::spawn(sqlx::Connection::close(connection)));
-            Ok(Self { found: found.map_err(|error| server.about(error))?, schema, server: server.clone() })
+            Ok(Self {
+                found: found.map_err(|error| server.about(error))?,
+                schema,
+                #[cfg(feature = "pgvector")]
+                directions,
+                server: server.clone(),
+            })
         };
         timeout(DEADLINE, look).await.unwrap_or_else(|_| Err(server.about(server.silent(DEADLINE))))
-    }
-
-    /// What the server says of itself.
-    pub fn found(&self) -> &Found {
-        &self.found
     }
 
     /// Whether its version is one that Mosaic works with, and how it is reached.
@@ -126,7 +115,7 @@ impl Probe {
             ));
         };
         // Whoever finds all tables there needs no such right.
-        if !may_create && !matches!(self.schema, Ok(State::Current)) {
+        if !may_create && !self.is_complete() {
             let hint = format!("grant it, as the owner of the database: GRANT CREATE ON SCHEMA {schema} TO {user}");
             return Err(self.refusal(format!("the user {user:?} may make no tables in the schema {schema:?}"), hint));
         }
@@ -141,24 +130,36 @@ impl Probe {
         self.schema.map(State::describe).map_err(|error| self.server.about(error))
     }
 
+    /// [`Self::schema`], with what pgvector compares.
+    ///
+    /// # Errors
+    /// As [`Self::schema`].
+    #[cfg(feature = "pgvector")]
+    pub fn schema_with_pgvector(self) -> Result<Finding> {
+        let states = self.schema.and_then(|state| Ok(state.and(self.directions?)));
+        states.map(State::describe).map_err(|error| self.server.about(error))
+    }
+
+    /// Whether there is a pgvector that will do, or can be made by who asks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when it is absent and cannot be made, or too old.
+    #[cfg(feature = "pgvector")]
+    pub fn pgvector(&self) -> Result<Finding> {
+        self.found.pgvector.check().map_err(|error| self.server.about(error))
+    }
+
+    fn is_complete(&self) -> bool {
+        matches!(self.schema, Ok(State::Current))
+    }
+
     fn refusal(&self, message: String, hint: impl Into<std::borrow::Cow<'static, str>>) -> Error {
         self.server.about(Error::new(ErrorKind::Config, message)).hint(hint)
     }
 }
 
-async fn found(connection: &mut PgConnection, extension: Option<&str>) -> Result<Found> {
+async fn found(connection: &mut PgConnection) -> Result<Found> {
     let row = sqlx::query(FOUND).fetch_one(&mut *connection).await.map_err(from_sqlx)?;
-    let extension = match extension {
-        Some(name) => {
-            let row = sqlx::query(EXTENSION).bind(name).fetch_one(connection).await.map_err(from_sqlx)?;
-            Some(Extension {
-                installed: row.try_get(0).map_err(from_sqlx)?,
-                available: row.try_get(1).map_err(from_sqlx)?,
-                may_create: row.try_get(2).map_err(from_sqlx)?,
-            })
-        }
-        None => None,
-    };
     Ok(Found {
         version: row.try_get(0).map_err(from_sqlx)?,
         tls: row.try_get(1).map_err(from_sqlx)?,
@@ -166,7 +167,8 @@ async fn found(connection: &mut PgConnection, extension: Option<&str>) -> Result
         read_only: row.try_get(3).map_err(from_sqlx)?,
         schema: row.try_get(4).map_err(from_sqlx)?,
         may_create: row.try_get(5).map_err(from_sqlx)?,
-        extension,
+        #[cfg(feature = "pgvector")]
+        pgvector: Extension::look(connection).await?,
     })
 }
 

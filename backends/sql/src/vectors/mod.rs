@@ -1,9 +1,11 @@
 //! Embeddings: stored in tables beside their records, and compared in this process, with every vector of the model. What is compared
 //! is a copy that catches up, before each comparison, with what any process has written; what may be seen is asked of the database
-//! afterwards, as it stands. What must not come in: an approximate index, which is a server's.
+//! afterwards, as it stands. `pgvector` compares them in the database instead.
 
 mod bytes;
 mod held;
+#[cfg(feature = "pgvector")]
+pub(crate) mod pgvector;
 mod refresh;
 mod seen;
 mod store;
@@ -22,7 +24,10 @@ use crate::state;
 use crate::work::{reading, writing};
 use held::{Candidate, Held, Ranking};
 use refresh::Known;
+#[cfg(all(test, feature = "pgvector"))]
+pub(crate) use refresh::tables;
 use seen::Outcome;
+use store::Form;
 
 /// So many of the nearest are looked at, for each neighbour that is wanted: at first, where the scope sees most of what is near, and
 /// then, where it sees some of it. A scope that sees less is asked for all that it sees, and that is compared.
@@ -150,7 +155,7 @@ fn broke_off(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 impl VectorIndex for SqlVectors {
     async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>> {
         store::check(embeddings)?;
-        writing!(self, Work::Request, connection => store::upsert(connection, scope, embeddings, self.memory))
+        writing!(self, Work::Request, connection => store::upsert(connection, scope, embeddings, Form::Plain, self.memory))
     }
 
     async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
@@ -196,7 +201,7 @@ impl VectorIndex for SqlVectors {
             if let Some(write) = write {
                 state::write(connection, write).await?;
             }
-            store::upsert(connection, Scope::System, embeddings, self.memory).await.map(|_| ())
+            store::upsert(connection, Scope::System, embeddings, Form::Plain, self.memory).await.map(|_| ())
         })
     }
 

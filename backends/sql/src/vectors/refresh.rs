@@ -59,7 +59,7 @@ pub(super) fn has_embeddings(statement: &mut Statement) {
 }
 
 /// The kinds that are searched, each with the table of its embeddings.
-pub(super) fn tables() -> impl Iterator<Item = (Kind, &'static str)> {
+pub(crate) fn tables() -> impl Iterator<Item = (Kind, &'static str)> {
     Kind::searched().filter_map(|kind| with_kind!(kind, T => T::EMBEDDINGS).map(|table| (kind, table)))
 }
 

@@ -7,6 +7,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::bytes;
+#[cfg(feature = "pgvector")]
+use super::pgvector::direction;
 use super::refresh::{has_embeddings, tables};
 use crate::error::{self, from_sqlx};
 use crate::statement::Statement;
@@ -21,13 +23,33 @@ const BESIDE: i64 = 160;
 /// A statement takes so many bytes of vectors, about: 4 MiB.
 const RUN_BYTES: usize = 4 << 20;
 
+/// For an index that holds no vectors in this process.
+#[cfg(feature = "pgvector")]
+pub(super) const NO_BOUND: u64 = u64::MAX;
+
+/// What is stored of an embedding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Its vector.
+    Plain,
+    /// Its vector, and the direction that pgvector compares.
+    #[cfg(feature = "pgvector")]
+    Directed,
+}
+
 /// Refuses what cannot be stored, whatever is there.
 pub(super) fn check(embeddings: &[Embedding]) -> Result<()> {
     embeddings.iter().try_for_each(|embedding| embedding.check(None))
 }
 
 /// Stores embeddings, in a transaction that the caller holds; answers which of them were.
-pub(super) async fn upsert(connection: &mut PgConnection, scope: Scope, embeddings: &[Embedding], memory: u64) -> Result<Vec<bool>> {
+pub(super) async fn upsert(
+    connection: &mut PgConnection,
+    scope: Scope,
+    embeddings: &[Embedding],
+    form: Form,
+    memory: u64,
+) -> Result<Vec<bool>> {
     // By the name of the model, in one order for everybody, since its row is held; of several for one record, the last.
     let mut models: BTreeMap<&str, BTreeMap<(Kind, Id), &Embedding>> = BTreeMap::new();
     for embedding in embeddings {
@@ -42,7 +64,7 @@ pub(super) async fn upsert(connection: &mut PgConnection, scope: Scope, embeddin
         let given: Vec<_> = given.into_values().collect();
         for run in given.chunk_by(|a, b| a.kind == b.kind) {
             for run in run.chunks((RUN_BYTES / (dimensions * size_of::<f32>())).max(1)) {
-                let ids = with_kind!(run[0].kind, T => insert::<T>(connection, scope, run, change).await)?;
+                let ids = with_kind!(run[0].kind, T => insert::<T>(connection, scope, run, form, change).await)?;
                 stored.extend(ids.into_iter().map(|id| (model, run[0].kind, id)));
                 change += run.len() as i64;
             }
@@ -151,23 +173,51 @@ fn count(statement: &mut Statement) {
     statement.sql(")");
 }
 
+/// The columns of an embedding beside its key, as they are named, given and replaced.
+struct Columns {
+    names: &'static str,
+    given: &'static str,
+    replaced: &'static str,
+}
+
+impl Form {
+    fn columns(self) -> Columns {
+        match self {
+            Self::Plain => Columns { names: "vector", given: "vector", replaced: "vector = excluded.vector" },
+            #[cfg(feature = "pgvector")]
+            Self::Directed => Columns {
+                names: "vector, direction",
+                given: "vector, given.direction",
+                replaced: "vector = excluded.vector, direction = excluded.direction, directed = excluded.directed",
+            },
+        }
+    }
+}
+
 /// Stores embeddings of records of one kind that the scope may see; answers the ids of these records.
-async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, run: &[&Embedding], change: i64) -> Result<Vec<Id>> {
+async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, run: &[&Embedding], form: Form, change: i64) -> Result<Vec<Id>> {
     let (Some(table), Some(first)) = (T::EMBEDDINGS, run.first()) else { return Ok(Vec::new()) };
+    let Columns { names, given, replaced } = form.columns();
+    let directed = if form == Form::Plain { "" } else { ", directed" };
     let mut statement = Statement::of(scope, "INSERT INTO ")?;
-    statement.sql(table).sql(" (id, model, revision, change, vector) SELECT kept.id, ").bind(first.vector.model.as_str());
-    statement.sql(", given.revision, ").bind(change).sql(" + given.ordinality - 1, given.vector FROM unnest(");
+    statement.sql(table).sql(" (id, model, revision, ").sql(names).sql(", change").sql(directed).sql(") SELECT kept.id, ");
+    statement.bind(first.vector.model.as_str()).sql(", given.revision, given.").sql(given).sql(", given.change");
+    statement.sql(if form == Form::Plain { "" } else { ", given.change" }).sql(" FROM (SELECT *, ").bind(change);
+    statement.sql(" + ordinality - 1 AS change FROM unnest(");
     statement.array(run.iter().map(|embedding| embedding.id)).sql("::uuid[], ");
     statement.array(run.iter().map(|embedding| i64::try_from(embedding.revision).unwrap_or(i64::MAX))).sql("::bigint[], ");
-    statement.array(run.iter().map(|embedding| bytes::from_components(&embedding.vector.components)));
-    statement.sql("::bytea[]) WITH ORDINALITY AS given (id, revision, vector, ordinality) JOIN ").sql(T::NAME);
+    statement.array(run.iter().map(|embedding| bytes::from_components(&embedding.vector.components))).sql("::bytea[]");
+    #[cfg(feature = "pgvector")]
+    if form == Form::Directed {
+        statement.sql(", ").array(run.iter().map(|embedding| direction::of(&embedding.vector.components))).sql("::halfvec[]");
+    }
+    statement.sql(") WITH ORDINALITY AS given (id, revision, ").sql(names).sql(", ordinality)) AS given JOIN ").sql(T::NAME);
     statement
         .sql(" AS kept ON kept.id = given.id AND given.revision <= kept.revision WHERE ")
         .sql(T::OPEN)
         .sql(" OR ")
         .sql(T::SEES_TO_WRITE);
-    statement
-        .sql(" ON CONFLICT (id, model) DO UPDATE SET revision = excluded.revision, change = excluded.change, vector = excluded.vector");
+    statement.sql(" ON CONFLICT (id, model) DO UPDATE SET revision = excluded.revision, change = excluded.change, ").sql(replaced);
     statement.sql(" RETURNING id");
     statement.rows(connection).await?.iter().map(|row| row.try_get(0).map_err(from_sqlx)).collect()
 }

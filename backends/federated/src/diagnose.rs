@@ -1,0 +1,47 @@
+//! What is looked at before opening: Postgres, its database, pgvector, the schema, and Valkey, side by side. Nothing is changed.
+
+use std::time::Instant;
+
+use mosaic_core::{Check, Options};
+use mosaic_sql::server::{Probe, Server};
+
+use crate::config::Config;
+use crate::open::DEADLINE;
+use crate::valkey::{SERVICE, Valkey};
+use crate::{LEAST_VERSION, TIER};
+
+/// Looks at both services, within 2 s.
+pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
+    let (server, valkey) = match Config::read(&options).await {
+        Ok(services) => services,
+        Err(error) => return vec![Check::config(TIER, error)],
+    };
+    let (mut checks, others) = tokio::join!(postgres(&server), cache(&valkey));
+    checks.extend(others);
+    checks
+}
+
+async fn postgres(server: &Server) -> Vec<Check> {
+    let begun = Instant::now();
+    let probe = Probe::of(server).await;
+    let check = |name: &str, found| Check::of(format!("{TIER}.{name}"), "postgres", server.target(), &found).took(begun.elapsed());
+    match probe {
+        Err(error) => vec![check("postgres", Err(error))],
+        Ok(probe) => vec![
+            check("postgres", probe.server(LEAST_VERSION)),
+            check("database", probe.database()),
+            check("pgvector", probe.pgvector()),
+            check("schema", probe.schema_with_pgvector()),
+        ],
+    }
+}
+
+async fn cache(valkey: &Valkey) -> Vec<Check> {
+    let begun = Instant::now();
+    let probe = valkey.probe(DEADLINE).await;
+    let check = |name: &str, found| Check::of(format!("{TIER}.{name}"), SERVICE, valkey.target(), &found).took(begun.elapsed());
+    match probe {
+        Err(error) => vec![check("valkey", Err(error))],
+        Ok(probe) => vec![check("valkey", Ok(probe.server(valkey))), check("valkey_memory", Ok(probe.memory()))],
+    }
+}

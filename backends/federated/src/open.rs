@@ -1,0 +1,38 @@
+//! Opening tier federated: both services are looked at side by side, then `mosaic-sql` is given connections, and the gateway a cache.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mosaic_core::{Backend, Options, Result};
+use mosaic_sql::SqlStorage;
+use mosaic_sql::server::{Probe, Server, ServerConnections};
+
+use crate::cache::ValkeyCache;
+use crate::config::Config;
+use crate::{LEAST_VERSION, instance};
+
+/// How long a look at a service may take.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Opens the tier. What stands in its way is refused in the words of [`crate::diagnose`].
+pub(crate) async fn open(options: Options) -> Result<Backend> {
+    let (server, valkey) = Config::read(&options).await?;
+    let cache = async {
+        valkey.probe(DEADLINE).await?;
+        valkey.connect(DEADLINE, ValkeyCache::ANSWER).await
+    };
+    let ((), connection) = tokio::try_join!(check(&server), cache)?;
+    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server))).await?;
+    let (vectors, indexes) = storage.pgvector().await?;
+    let (cache, line) = ValkeyCache::new(valkey, connection, &instance::name(&storage, options.clock.now()).await?);
+    Ok(Backend { vectors: Some(Arc::new(vectors)), storage: Arc::new(storage), cache: Arc::new(cache), services: vec![indexes, line] })
+}
+
+async fn check(server: &Server) -> Result<()> {
+    let probe = Probe::of(server).await?;
+    probe.server(LEAST_VERSION)?;
+    probe.database()?;
+    probe.pgvector()?;
+    probe.schema_with_pgvector()?;
+    Ok(())
+}

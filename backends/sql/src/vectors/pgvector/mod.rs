@@ -1,0 +1,135 @@
+//! Embeddings compared by pgvector, in the database: exactly where a scope sees little, by an approximate index where it sees much, and
+//! exactly again where that finds too little. They are stored as they are everywhere; beside each vector stands its direction, which is
+//! what is compared. What comes out first is ranked once more by the vectors themselves, so that distances are those of every backend.
+//!
+//! In it: `extension` (pgvector itself), `direction` (what is compared), `near` (the statements that compare), `indexes` (which are made
+//! at run time). What must not come in: a copy of vectors in this process.
+
+pub(super) mod direction;
+pub(crate) mod extension;
+mod indexes;
+mod near;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mosaic_core::{
+    Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, Service, StateWrite, Vector, VectorIndex, VectorModel, async_trait,
+};
+use tokio::time::Instant;
+
+use super::store::{self, Form};
+use super::{refresh, store::NO_BOUND};
+use crate::connection::{Connections, Work};
+use crate::work::{once, reading, transacting, writing};
+use crate::{error, schema, state};
+use near::Question;
+
+/// How long it is remembered whether a scope sees much.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// For so many scopes, at most.
+const SCOPES: usize = 10_000;
+
+/// An index of vectors in a Postgres with pgvector.
+pub struct PgVectors {
+    connections: Arc<dyn Connections>,
+    /// Whether what was asked about is much, and when that was found.
+    much: Mutex<HashMap<Asked, (bool, Instant)>>,
+}
+
+/// Who asked, and about what.
+type Asked = (Scope, String, Vec<Kind>, Option<Id>);
+
+impl PgVectors {
+    /// Makes the extension if it is absent, and brings what it needs of a schema up to date; the storage's own is there already. The service
+    /// makes indexes as they are needed.
+    ///
+    /// # Errors
+    /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, and what migrations report.
+    pub(crate) async fn open(connections: Arc<dyn Connections>) -> Result<(Self, Service)> {
+        let index = Self { connections: Arc::clone(&connections), much: Mutex::default() };
+        once!(index, Work::Maintenance, connection => extension::create(connection))?;
+        once!(index, Work::Maintenance, connection => schema::PGVECTOR.migrate(connection))?;
+        direction::complete(&connections).await?;
+        let service = Service { name: "pgvector indexes", run: Box::pin(indexes::keep(connections)) };
+        Ok((index, service))
+    }
+
+    /// Whether a question is about so much that comparing with all of it takes too long.
+    async fn is_much(&self, question: &Question<'_>) -> Result<bool> {
+        let asked = (question.scope, question.vector.model.clone(), question.filter.kinds.clone(), question.filter.space_id);
+        if let Some((much, at)) = self.much.lock().unwrap_or_else(PoisonError::into_inner).get(&asked)
+            && at.elapsed() < REMEMBERED
+        {
+            return Ok(*much);
+        }
+        let much = reading!(self, Work::Request, connection => near::is_much(connection, question))?;
+        let mut known = self.much.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= SCOPES {
+            known.clear();
+        }
+        known.insert(asked, (much, Instant::now()));
+        Ok(much)
+    }
+
+    /// The neighbours by the approximate indexes; `None` where these cannot tell.
+    async fn by_indexes(&self, question: &Question<'_>) -> Result<Option<Vec<Neighbour>>> {
+        // It writes nothing, but has settings of its own, which end with a transaction.
+        match transacting!(self, Work::Request, connection => near::by_indexes(connection, question)) {
+            Err(error) if error::is_lost(&error) => transacting!(self, Work::Request, connection => near::by_indexes(connection, question)),
+            outcome => outcome,
+        }
+    }
+}
+
+#[async_trait]
+impl VectorIndex for PgVectors {
+    async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>> {
+        store::check(embeddings)?;
+        writing!(self, Work::Request, connection => store::upsert(connection, scope, embeddings, Form::Directed, NO_BOUND))
+    }
+
+    async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
+        writing!(self, Work::Request, connection => store::remove(connection, scope, kind, id))
+    }
+
+    async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
+        vector.check(None)?;
+        let known = reading!(self, Work::Request, connection => refresh::model(connection, &vector.model))?;
+        let Some(known) = known.filter(|known| known.has_embeddings && k > 0) else { return Ok(Vec::new()) };
+        vector.check(Some(known.dimensions))?;
+        let question = Question::new(scope, vector, k, filter);
+        if self.is_much(&question).await?
+            && let Some(found) = self.by_indexes(&question).await?
+        {
+            return Ok(found);
+        }
+        reading!(self, Work::Request, connection => near::by_all(connection, &question))
+    }
+
+    async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {
+        reading!(self, Work::Bulk, connection => store::pending(connection, model, after, limit))
+    }
+
+    async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
+        reading!(self, Work::Bulk, connection => store::export(connection, after, limit))
+    }
+
+    async fn load(&self, embeddings: &[Embedding], write: Option<&StateWrite>) -> Result<()> {
+        store::check(embeddings)?;
+        writing!(self, Work::Bulk, connection => async {
+            if let Some(write) = write {
+                state::write(connection, write).await?;
+            }
+            store::upsert(connection, Scope::System, embeddings, Form::Directed, NO_BOUND).await.map(|_| ())
+        })
+    }
+
+    async fn describe(&self) -> Result<Vec<VectorModel>> {
+        let mut models = reading!(self, Work::Bulk, connection => store::describe(connection))?;
+        let indexed = reading!(self, Work::Bulk, connection => indexes::models(connection))?;
+        models.iter_mut().for_each(|model| model.exact = !indexed.contains(&model.model));
+        Ok(models)
+    }
+}

@@ -1,0 +1,234 @@
+//! The statements that compare. Each lets through only what the scope sees, as the database stands. Directions are of half precision,
+//! so more of the nearest are taken than are wanted, and ranked by their vectors.
+
+use std::collections::HashMap;
+
+use mosaic_core::vectors::{cosine_distance, dot};
+use mosaic_core::{Id, Kind, Nearby, Neighbour, Result, Scope, Vector, with_kind};
+use pgvector::HalfVector;
+use sqlx::{PgConnection, Row as _};
+
+use super::{direction, extension, indexes};
+use crate::error::from_sqlx;
+use crate::statement::Statement;
+use crate::table::Table;
+use crate::vectors::bytes;
+use crate::vectors::refresh::tables;
+
+/// A scope that sees fewer records than this is compared with all of them: it takes no longer than a walk through an index, and
+/// that walk would find few of them.
+pub(super) const MUCH: i64 = 5_000;
+
+/// So many more of the nearest are taken than are wanted, by directions that differ from the vectors' own.
+const SPARE: usize = 50;
+/// No more than so many are taken, however close together they are.
+const MOST: usize = 4_096;
+/// Two directions of half precision have a product that is off by no more: 2^-11 for each of them, and what sums add.
+const PRECISION: f32 = 0.001;
+
+/// How wide the walk through an index is, before and after the first neighbours are found: `hnsw.ef_search`. Its highest is 1,000.
+const WIDTH: &str = "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = 200; \
+    SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_sort = off";
+
+/// What is asked.
+pub(super) struct Question<'a> {
+    pub(super) scope: Scope,
+    pub(super) vector: &'a Vector,
+    pub(super) filter: &'a Nearby,
+    k: usize,
+    direction: Option<HalfVector>,
+    square: f64,
+}
+
+/// One of the nearest, by its direction.
+struct Candidate {
+    kind: Kind,
+    id: Id,
+    distance: f32,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn new(scope: Scope, vector: &'a Vector, k: usize, filter: &'a Nearby) -> Self {
+        let components = &vector.components;
+        Self { scope, vector, filter, k, direction: direction::of(components), square: dot(components, components) }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = (Kind, &'static str)> {
+        tables().filter(|(kind, _)| self.filter.kinds.is_empty() || self.filter.kinds.contains(kind))
+    }
+}
+
+/// Whether the scope sees [`MUCH`], as far as counting that far tells.
+pub(super) async fn is_much(connection: &mut PgConnection, question: &Question<'_>) -> Result<bool> {
+    let mut left = MUCH;
+    for (kind, table) in question.tables() {
+        let mut statement = Statement::of(question.scope, "SELECT count(*) FROM (SELECT FROM (")?;
+        with_kind!(kind, T => visible::<T>(&mut statement, question, table));
+        statement.sql(") AS seen LIMIT ").bind(left).sql(") AS counted");
+        let row = statement.row(connection).await?;
+        left -= row.map_or(Ok(0), |row| row.try_get::<i64, _>(0)).map_err(from_sqlx)?;
+        if left <= 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The nearest of everything the scope sees, compared one by one.
+pub(super) async fn by_all(connection: &mut PgConnection, question: &Question<'_>) -> Result<Vec<Neighbour>> {
+    let mut take = question.k.saturating_add(SPARE);
+    loop {
+        let mut candidates = Vec::new();
+        for (kind, table) in question.tables() {
+            let statement = with_kind!(kind, T => comparing_all::<T>(question, table, take))?;
+            add(&mut candidates, kind, statement, connection).await?;
+        }
+        let (taken, last) = nearest_first(&mut candidates, take);
+        let ranked = ranked(connection, question, candidates).await?;
+        // One that was not taken might be nearer than the last that is answered.
+        let farthest = ranked.get(question.k.min(ranked.len()).saturating_sub(1)).map_or(0.0, |neighbour| neighbour.distance);
+        if taken < take || last - farthest > PRECISION || take >= MOST {
+            return Ok(first(ranked, question.k));
+        }
+        take *= 4;
+    }
+}
+
+/// The nearest by the approximate indexes, in a transaction of its own; `None` where these found too few, or may have left out what
+/// has no direction.
+pub(super) async fn by_indexes(connection: &mut PgConnection, question: &Question<'_>) -> Result<Option<Vec<Neighbour>>> {
+    let Some(direction) = &question.direction else { return Ok(None) };
+    let dimensions = question.vector.components.len();
+    let indexed = indexes::tables(connection, &question.vector.model, dimensions).await?;
+    if indexed.is_empty() {
+        return Ok(None);
+    }
+    extension::warm(connection).await?;
+    sqlx::raw_sql(WIDTH).execute(&mut *connection).await.map_err(from_sqlx)?;
+    let take = question.k.saturating_add(SPARE);
+    let mut candidates = Vec::new();
+    for (kind, table) in question.tables() {
+        let statement = match indexed.iter().any(|indexed| indexed == table) {
+            true => with_kind!(kind, T => walking::<T>(question, table, direction, dimensions, take))?,
+            // As yet it holds so little that it has none.
+            false => with_kind!(kind, T => comparing_all::<T>(question, table, take))?,
+        };
+        add(&mut candidates, kind, statement, connection).await?;
+    }
+    nearest_first(&mut candidates, take);
+    let ranked = ranked(connection, question, candidates).await?;
+    // What has no direction is in no index; its distance from everything is 1.
+    Ok(ranked.get(question.k - 1).is_some_and(|last| last.distance < 1.0).then(|| first(ranked, question.k)))
+}
+
+/// The ids of what the scope sees of a kind and the filter lets through.
+fn visible<T: Table>(statement: &mut Statement, question: &Question<'_>, table: &'static str) {
+    let open = question.scope.opens_content();
+    match question.filter.space_id {
+        // Everything: that it was embedded says enough.
+        None if open => {
+            statement.sql("SELECT held.id FROM ").sql(table).sql(" AS held WHERE held.model = ").bind(question.vector.model.as_str());
+            return;
+        }
+        Some(_) if open => statement.sql("SELECT kept.id FROM ").sql(T::NAME).sql(" AS kept WHERE true"),
+        // The offset changes nothing, but keeps the planner from joining in any other way than space by space.
+        _ => statement
+            .sql("SELECT kept.id FROM (")
+            .sql(T::SPACES)
+            .sql(" OFFSET 0) AS mine CROSS JOIN ")
+            .sql(T::NAME)
+            .sql(" AS kept WHERE kept.")
+            .sql(T::SPACE)
+            .sql(" = mine.space_id"),
+    };
+    if let Some(space_id) = question.filter.space_id {
+        statement.sql(" AND kept.space_id = ").bind(space_id);
+    }
+}
+
+/// Compares with each that the scope sees.
+fn comparing_all<T: Table>(question: &Question<'_>, table: &'static str, take: usize) -> Result<Statement> {
+    let mut statement = Statement::of(question.scope, "SELECT seen.id, coalesce(near.product, 0)::float4 FROM (")?;
+    visible::<T>(&mut statement, question, table);
+    // The limit says no more than the key does, but keeps the planner from joining in any other way.
+    statement.sql(") AS seen CROSS JOIN LATERAL (SELECT held.direction <#> ").bind(question.direction.clone());
+    statement.sql("::halfvec AS product FROM ").sql(table).sql(" AS held WHERE held.id = seen.id AND held.model = ");
+    statement.bind(question.vector.model.as_str()).sql(" LIMIT 1) AS near ORDER BY coalesce(near.product, 0), seen.id LIMIT ");
+    statement.bind(row_count(take));
+    Ok(statement)
+}
+
+/// Walks through the index of a table, from the nearest on, past what the scope does not see.
+fn walking<T: Table>(
+    question: &Question<'_>,
+    table: &'static str,
+    direction: &HalfVector,
+    dimensions: usize,
+    take: usize,
+) -> Result<Statement> {
+    let mut statement = Statement::of(question.scope, "SELECT held.id, ")?;
+    let compare = |statement: &mut Statement| {
+        statement.sql("(held.direction::halfvec(").number(dimensions).sql(")) <#> ").bind(direction.clone()).sql("::halfvec");
+    };
+    statement.sql("(");
+    compare(&mut statement);
+    statement.sql(")::float4 FROM ").sql(table).sql(" AS held JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = held.id WHERE held.model = ");
+    statement.bind(question.vector.model.as_str()).sql(" AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(")");
+    if let Some(space_id) = question.filter.space_id {
+        statement.sql(" AND kept.space_id = ").bind(space_id);
+    }
+    statement.sql(" ORDER BY ");
+    compare(&mut statement);
+    statement.sql(" LIMIT ").bind(row_count(take));
+    Ok(statement)
+}
+
+/// Adds the rows of a statement: ids, and the negative products of directions.
+async fn add(candidates: &mut Vec<Candidate>, kind: Kind, statement: Statement, connection: &mut PgConnection) -> Result<()> {
+    for row in statement.rows(connection).await? {
+        let product: f32 = row.try_get(1).map_err(from_sqlx)?;
+        candidates.push(Candidate { kind, id: row.try_get(0).map_err(from_sqlx)?, distance: 1.0 + product });
+    }
+    Ok(())
+}
+
+/// Keeps the nearest; answers how many there are, and how far the last is.
+fn nearest_first(candidates: &mut Vec<Candidate>, take: usize) -> (usize, f32) {
+    candidates.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| (a.id, a.kind).cmp(&(b.id, b.kind))));
+    candidates.truncate(take);
+    (candidates.len(), candidates.last().map_or(0.0, |last| last.distance))
+}
+
+/// Ranks candidates by their vectors.
+async fn ranked(connection: &mut PgConnection, question: &Question<'_>, candidates: Vec<Candidate>) -> Result<Vec<Neighbour>> {
+    let mut ids: HashMap<Kind, Vec<Id>> = HashMap::new();
+    candidates.iter().for_each(|candidate| ids.entry(candidate.kind).or_default().push(candidate.id));
+    let mut ranked = Vec::with_capacity(candidates.len());
+    for (kind, table) in tables() {
+        let Some(ids) = ids.remove(&kind) else { continue };
+        let mut statement = Statement::new("SELECT held.id, held.vector FROM unnest(");
+        statement.array(ids.into_iter()).sql("::uuid[]) AS given (id) CROSS JOIN LATERAL (SELECT held.id, held.vector FROM ").sql(table);
+        statement.sql(" AS held WHERE held.id = given.id AND held.model = ").bind(question.vector.model.as_str());
+        statement.sql(" LIMIT 1) AS held");
+        for row in statement.rows(&mut *connection).await? {
+            let components = bytes::to_components(row.try_get(1).map_err(from_sqlx)?)?;
+            // Its model may have begun anew, with other dimensions.
+            if components.len() == question.vector.components.len() {
+                let product = dot(&components, &question.vector.components);
+                let distance = cosine_distance(product, question.square, dot(&components, &components));
+                ranked.push(Neighbour { kind, id: row.try_get(0).map_err(from_sqlx)?, distance });
+            }
+        }
+    }
+    ranked.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| (a.id, a.kind).cmp(&(b.id, b.kind))));
+    Ok(ranked)
+}
+
+fn first(mut ranked: Vec<Neighbour>, k: usize) -> Vec<Neighbour> {
+    ranked.truncate(k);
+    ranked
+}
+
+fn row_count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
