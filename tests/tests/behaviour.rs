@@ -7,16 +7,24 @@ use std::sync::Arc;
 
 use mosaic_core::memory::{MemoryCache, MemoryStorage, MemoryVectors};
 use mosaic_core::{Backend, Options, Result, registry};
+use mosaic_federated as _;
 use mosaic_pglite as _;
+use mosaic_postgres as _;
 use mosaic_tests::behaviour::{Opened, TestClock};
-use mosaic_tests::{behaviour_suite, visibility_oracle};
+use mosaic_tests::{behaviour_suite, services, visibility_oracle};
+use serde_json::{Value, json};
 use toy_backend as _;
 
 behaviour_suite!(memory, Vectors);
 behaviour_suite!(pglite, Vectors);
+behaviour_suite!(postgres, Vectors);
+behaviour_suite!(federated, Vectors);
 behaviour_suite!(toy, Vectors);
 
-visibility_oracle!(memory, pglite, toy);
+visibility_oracle!(memory, pglite, postgres, federated, toy);
+
+/// The program that starts the servers, as tier local's engine.
+const HELPER: &str = env!("CARGO_BIN_EXE_mosaic-tests");
 
 async fn memory() -> Result<Opened> {
     let clock = Arc::new(TestClock::default());
@@ -31,19 +39,32 @@ async fn memory() -> Result<Opened> {
 }
 
 async fn pglite() -> Result<Opened> {
-    let clock = Arc::new(TestClock::default());
-    let section = serde_json::json!({ "data_dir": fresh_dir(), "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") });
-    let options = Options { section, base_dir: PathBuf::new(), command: "test", url: None, clock: clock.clone() };
-    let backend = (registry::backend("local")?.open)(options).await?;
-    Ok(Opened { backend, clock: Some(clock) })
+    open("local", json!({ "data_dir": fresh_dir(), "engine_executable": HELPER })).await
+}
+
+async fn postgres() -> Result<Opened> {
+    let database = services::shared(HELPER).await.postgres.database().await;
+    open("standalone", json!({ "postgres": { "url": database.url() } })).await
+}
+
+async fn federated() -> Result<Opened> {
+    let services = services::shared(HELPER).await;
+    let database = services.pgvector.database().await;
+    // Its owner may not.
+    database.execute("CREATE EXTENSION vector").await;
+    let section = json!({ "postgres": { "url": database.url() }, "valkey": { "url": services.valkey.database() } });
+    // What is cached goes by the clock of Valkey.
+    Ok(Opened { clock: None, ..open("federated", section).await? })
 }
 
 async fn toy() -> Result<Opened> {
+    open("scratch", json!({})).await
+}
+
+async fn open(tier: &str, section: Value) -> Result<Opened> {
     let clock = Arc::new(TestClock::default());
-    let section = serde_json::json!({});
     let options = Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: clock.clone() };
-    let backend = (registry::backend("scratch")?.open)(options).await?;
-    Ok(Opened { backend, clock: Some(clock) })
+    Ok(Opened { backend: (registry::backend(tier)?.open)(options).await?, clock: Some(clock) })
 }
 
 /// A directory of this process's own. It stays when the process ends, since backends live as long; the next run removes it.

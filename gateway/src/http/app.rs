@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use mosaic_core::{Backend, Clock, IdSource, Result};
+use mosaic_core::{Backend, Cache, Clock, IdSource, Result};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,6 +51,7 @@ pub(super) struct Data {
     pub(super) records: Records,
     pub(super) searcher: Searcher,
     pub(super) auth: Authenticator,
+    pub(super) cache: Arc<dyn Cache>,
     pub(super) cursors: CursorKey,
     pub(super) pulse: Pulse,
 }
@@ -73,6 +74,7 @@ impl App {
             records: Records { storage: Arc::clone(storage), clock: Arc::clone(clock), ids: Arc::clone(&self.parts.ids) },
             searcher: Searcher { storage: Arc::clone(storage), vectors: backend.vectors.clone() },
             auth: Authenticator::new(Arc::clone(storage), Arc::clone(&backend.cache), Arc::clone(clock), self.parts.tasks.clone()),
+            cache: Arc::clone(&backend.cache),
             cursors: CursorKey::load(&**storage).await?,
             pulse: Pulse::default(),
         };

@@ -52,18 +52,18 @@ pub(super) async fn live() -> Json<serde_json::Value> {
     Json(json!({ "status": "live" }))
 }
 
-/// `GET /readyz`: requests would be answered; else, which part is not ready.
+/// `GET /readyz`: requests would be answered, and what they would be answered without; else, which part is not ready.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
-    let trouble = if app.parts.stopping.is_cancelled() {
-        Some(("gateway", "the gateway is stopping"))
-    } else {
-        match app.data() {
-            Err(_) => Some(("gateway", "the gateway is starting")),
-            Ok(data) => data.pulse.trouble(&*data.records.storage).await.map(|found| ("storage", found)),
-        }
+    let not_ready = |part: &str, detail: &'static str| {
+        Problem::new(UNAVAILABLE, detail).member("not_ready", json!([part])).retry_after(1).into_response()
     };
-    match trouble {
+    if app.parts.stopping.is_cancelled() {
+        return not_ready("gateway", "the gateway is stopping");
+    }
+    let Ok(data) = app.data() else { return not_ready("gateway", "the gateway is starting") };
+    match data.pulse.trouble(&*data.records.storage).await {
+        Some(detail) => not_ready("storage", detail),
+        None if data.cache.ping().await.is_err() => Json(json!({ "status": "ready", "degraded": ["cache"] })).into_response(),
         None => Json(json!({ "status": "ready" })).into_response(),
-        Some((part, detail)) => Problem::new(UNAVAILABLE, detail).member("not_ready", json!([part])).retry_after(1).into_response(),
     }
 }

@@ -105,6 +105,9 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Some(bytes) = resident_memory().await {
         gauge!("process_resident_memory_bytes").set(bytes);
     }
+    if let Ok(data) = app.data() {
+        gauge!("mosaic_cache_up").set(f64::from(data.cache.ping().await.is_ok()));
+    }
     let text = app.parts.metrics.render();
     ([(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"))], text).into_response()
 }

@@ -185,7 +185,7 @@ pub(super) fn others() -> Map<String, Value> {
             "responses": with_problems(json!({ "200": text("All records.", JSON_LINES) }), &[]),
         } },
         "/livez": open("livez", "Whether the process runs", json!({ "200": status("It does.") })),
-        "/readyz": open("readyz", "Whether requests would be answered", json!({ "200": status("They would.") })),
+        "/readyz": open("readyz", "Whether requests would be answered", json!({ "200": status("They would; without what is named as degraded.") })),
         "/metrics": open("metrics", "Counts and times, for Prometheus", json!({ "200": text("The metrics.", "text/plain") })),
         "/openapi.json": open("openapi", "This description", json!({ "200": {
             "description": "OpenAPI 3.1.", "content": { "application/json": { "schema": { "type": "object" } } },
