@@ -96,7 +96,7 @@ pub struct HelperEntry {
     pub run: fn(Vec<std::ffi::OsString>) -> std::process::ExitCode,
 }
 
-/// One finding of [`BackendEntry::diagnose`].
+/// One finding: what was looked at, how it is, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// A stable name: `local.directory`.
@@ -111,8 +111,9 @@ pub struct Check {
     pub latency_ms: u64,
     /// What was found.
     pub message: String,
-    /// What to do about it; empty when nothing is to be done.
+    /// What to do about it; absent when nothing is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub remediation: Option<String>,
 }
 

@@ -15,6 +15,7 @@ mod backends;
 mod cli;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod first_admin;
 pub mod http;
 pub mod open;

@@ -8,6 +8,7 @@ use mosaic_core::{Backend, Error, ErrorKind, Options, Result, Retry, Status, Sys
 use tokio::time::{Instant, sleep};
 
 use crate::config::Config;
+use crate::doctor;
 
 /// The first wait between two attempts; each is twice as long as the one before, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -42,14 +43,8 @@ pub fn options(config: &Config, command: &'static str, url: Option<String>) -> O
 
 /// What stands in the way of opening the backend for a command, as far as it shows without opening anything.
 pub(crate) async fn obstacle(config: &Config, command: &'static str) -> Option<Error> {
-    let entry = registry::backend(&config.tier).ok()?;
-    let checks = (entry.diagnose)(options(config, command, None)).await;
-    let found = checks.into_iter().find(|check| check.status == Status::Red)?;
-    let error = Error::new(ErrorKind::Config, found.message);
-    Some(match found.remediation {
-        Some(remediation) => error.hint(remediation),
-        None => error,
-    })
+    let checks = doctor::of_tier(config, command).await.ok()?;
+    checks.into_iter().find(|check| check.status == Status::Red).map(doctor::refusal)
 }
 
 fn coming_up(error: &Error) -> bool {

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use mosaic_core::{Check, Error, ErrorKind, Result, Status, registry};
+use mosaic_core::{Check, Result, Status};
 
 use super::output;
-use crate::{config, open};
+use crate::{config, doctor};
 
 /// Check, show or describe the config
 #[derive(Args)]
@@ -46,20 +46,12 @@ impl Config {
 /// Has the tier's section read by its backend, which alone knows it. A backend examines all or nothing, so its services are
 /// looked at too, within the bounds of an examination: what is found there is no fault of the config, and is passed over.
 async fn check(config: &config::Config) -> Result<()> {
-    let backend = registry::backend(&config.tier)?;
-    let checks = (backend.diagnose)(open::options(config, "config", None)).await;
-    match checks.into_iter().find(|check| check.service == Check::CONFIG && check.status == Status::Red) {
-        Some(refused) => {
-            let error = Error::new(ErrorKind::Config, refused.message);
-            let error = match &config.source {
-                Some(file) => error.with("file", file.display()),
-                None => error,
-            };
-            Err(match refused.remediation {
-                Some(cure) => error.hint(cure),
-                None => error,
-            })
-        }
+    let checks = doctor::of_tier(config, "config").await?;
+    match checks.into_iter().find(|check| check.service == Check::CONFIG && check.status == Status::Red).map(doctor::refusal) {
+        Some(error) => Err(match &config.source {
+            Some(file) => error.with("file", file.display()),
+            None => error,
+        }),
         None => Ok(()),
     }
 }

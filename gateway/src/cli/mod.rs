@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod connect;
 mod daily;
+mod doctor;
 mod export;
 mod import;
 mod interrupt;
@@ -32,6 +33,7 @@ use mosaic_core::{Error, ErrorKind, Result};
 const EXAMPLES: &str = "\
 Examples:
   mosaic serve
+  mosaic doctor
   mosaic import team.jsonl.gz --url http://127.0.0.1:7420
   mosaic token create --user ada --name laptop
   mosaic task list --assignee me --url http://127.0.0.1:7420
@@ -55,6 +57,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Doctor(doctor::Doctor),
     Task(daily::Task),
     Note(daily::Note),
     Search(daily::Search),
@@ -135,7 +138,7 @@ impl Command {
             Self::User(command) => command.connect().check(),
             Self::Team(command) => command.connect().check(),
             Self::Token(command) => command.connect().check(),
-            Self::Serve(_) | Self::Config(_) | Self::Backends(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
+            Self::Serve(_) | Self::Doctor(_) | Self::Config(_) | Self::Backends(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
         }
     }
 
@@ -143,6 +146,7 @@ impl Command {
         let config = config.as_deref();
         match self {
             Self::Serve(command) => command.run(config).await,
+            Self::Doctor(command) => command.run(config).await,
             Self::Task(command) => command.run().await,
             Self::Note(command) => command.run().await,
             Self::Search(command) => command.run().await,

@@ -21,6 +21,8 @@ pub(super) enum Style {
     Good,
     /// Under way.
     Active,
+    /// To be seen to before it is bad.
+    Warning,
     /// To be looked at: blocked, urgent, overdue, an error.
     Bad,
 }
@@ -35,6 +37,7 @@ impl Style {
             Self::Found => "1;33",
             Self::Good => "32",
             Self::Active => "36",
+            Self::Warning => "33",
             Self::Bad => "1;31",
         }
     }
@@ -115,6 +118,18 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
+/// The words of a text in lines of so many columns. A word that is wider has a line of its own, and is cut nowhere.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= columns => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +157,15 @@ mod tests {
             assert_eq!(cut(text, columns), expected, "{text} to {columns}");
             assert!(width(&cut(text, columns)) <= columns);
         }
+    }
+
+    #[test]
+    fn lines_are_as_long_as_they_may_be_and_words_are_whole() {
+        let text = "a dir=/a/long/path 日本 日本";
+        assert_eq!(wrapped(text, 9), ["a", "dir=/a/long/path", "日本 日本"]);
+        assert_eq!(wrapped(text, 8), ["a", "dir=/a/long/path", "日本", "日本"]);
+        assert_eq!(wrapped(text, usize::MAX), [text]);
+        assert_eq!(wrapped("", 9), [""]);
     }
 
     #[test]

@@ -62,6 +62,9 @@ fn commands_are_taken_as_documented() {
     taken(&["token", "create", "--user", "ada", "--name", "laptop", "--scope", "read,write", "--expires", "90d"]);
     taken(&["token", "revoke", "0198c5a2-7b1e-7c3d-9f00-1a2b3c4d5e6f"]);
     taken(&["token", "--token-file", "t", "list", "--url", "http://127.0.0.1:7420"]);
+    taken(&["doctor"]);
+    taken(&["doctor", "--json", "--strict", "--config", "x.json"]);
+    taken(&["doctor", "--schema"]);
     taken(&["config", "check"]);
     taken(&["backends", "--json"]);
     const URL: [&str; 2] = ["--url", "http://127.0.0.1:7420"];
@@ -117,6 +120,9 @@ fn wrong_usage_is_refused_by_name() {
         (&["search"], "<WORDS>"),
         (&["search", "x", "--kind", "user"], "message"),
         (&["search", "x", "--limit", "101"], "100"),
+        (&["doctor", "--schema", "--json"], "--json"),
+        (&["doctor", "--strict", "--schema"], "--schema"),
+        (&["doctor", "local"], "local"),
         (&["completions", "cmd"], "powershell"),
     ] {
         let error = refused(command);

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
+use figment::error::{Actual, Kind};
 use figment::providers::{Format, Json, Serialized};
 use mosaic_core::{Error, ErrorKind, Result, registry};
 use serde::Deserialize;
@@ -182,13 +183,34 @@ fn find(named: Option<PathBuf>) -> Result<Option<PathBuf>> {
     }
 }
 
-/// An error of figment's as one of ours, on one line.
+/// An error of figment's as one of ours, on one line. What was found is told by its sort: it may be a secret in the wrong place.
 fn refused(error: figment::Error) -> Error {
-    let mut refused = Error::new(ErrorKind::Config, format!("the config cannot be used: {}", error.kind));
+    let why = match &error.kind {
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("found {}, expected {expected}", sort_of(found))
+        }
+        // The parser's own words for a file whose JSON is something else.
+        Kind::Message(message) if message.starts_with("invalid type") => "not a JSON object".to_owned(),
+        Kind::UnknownVariant(_, known) => format!("not one of {}", known.join(", ")),
+        other => other.to_string(),
+    };
+    let mut refused = Error::new(ErrorKind::Config, format!("the config cannot be used: {why}"));
     if !error.path.is_empty() {
         refused = refused.with("key", error.path.join("."));
     }
     whence(refused, error.metadata.as_ref()).hint("mosaic config schema")
+}
+
+fn sort_of(found: &Actual) -> &'static str {
+    match found {
+        Actual::Bool(_) => "true or false",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+        Actual::Char(_) | Actual::Str(_) => "a text",
+        Actual::Unit | Actual::Option => "null",
+        Actual::Seq => "a list",
+        Actual::Map => "an object",
+        _ => "something else",
+    }
 }
 
 /// Adds to an error where the value of a key comes from.

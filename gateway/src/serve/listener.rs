@@ -24,16 +24,26 @@ pub(super) fn url(listener: &TcpListener) -> Result<String> {
 }
 
 /// The URL under which this machine reaches a gateway that listens at this address.
-pub(crate) fn url_of(mut address: SocketAddr) -> String {
+pub(crate) fn url_of(address: SocketAddr) -> String {
+    format!("http://{}", reached(address))
+}
+
+/// The address under which this machine reaches whoever listens at this one.
+pub(crate) fn reached(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
     }
-    format!("http://{address}")
+    address
 }
 
-fn refused(address: SocketAddr, error: io::Error) -> Error {
+/// The command that starts a gateway beside whoever has this address.
+pub(crate) fn choose_another(address: SocketAddr) -> String {
     let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(7420));
-    let choose = format!("mosaic serve --listen {other}");
+    format!("mosaic serve --listen {other}")
+}
+
+/// What is said of an address that this process cannot listen at.
+pub(crate) fn refused(address: SocketAddr, error: io::Error) -> Error {
     let refused = match error.kind() {
         io::ErrorKind::AddrInUse => Error::new(ErrorKind::InUse, "another process listens at this address"),
         io::ErrorKind::AddrNotAvailable => Error::new(ErrorKind::Config, "this machine does not have this address"),
@@ -41,7 +51,7 @@ fn refused(address: SocketAddr, error: io::Error) -> Error {
         _ => Error::new(ErrorKind::Config, format!("the gateway cannot listen at this address: {error}")),
     };
     let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => choose,
+        io::ErrorKind::AddrInUse => choose_another(address),
         _ => "mosaic serve --listen 127.0.0.1:7420".to_owned(),
     };
     refused.with("listen", address).hint(hint).source(error)

@@ -23,7 +23,7 @@ use crate::open;
 use crate::services::Services;
 use crate::telemetry::{self, Writer};
 use connections::Stop;
-pub(crate) use listener::url_of;
+pub(crate) use listener::{choose_another, reached, refused, url_of};
 use signals::Signals;
 
 /// How long requests under way may take to come to their end when the gateway stops.

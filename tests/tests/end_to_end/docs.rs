@@ -35,10 +35,12 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 #[tokio::test]
-async fn the_checked_in_schema_is_the_one_of_the_code() {
-    let printed = Place::new().run(&["config", "schema"]).await.exit(0).text();
-    let kept = fs::read_to_string(root().join("docs/config.schema.json")).unwrap_or_default();
-    assert!(printed == kept, "out of date: cargo run -p mosaic-gateway --all-features -- config schema > docs/config.schema.json");
+async fn the_checked_in_schemas_are_those_of_the_code() {
+    for (command, kept) in [("config schema", "docs/config.schema.json"), ("doctor --schema", "docs/doctor.schema.json")] {
+        let printed = Place::new().run(&command.split(' ').collect::<Vec<_>>()).await.exit(0).text();
+        let found = fs::read_to_string(root().join(kept)).unwrap_or_default();
+        assert!(printed == found, "out of date: cargo run -p mosaic-gateway --all-features -- {command} > {kept}");
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,21 @@ async fn a_pipe_shows_what_came_out_of_it() {
 }
 
 #[tokio::test]
+async fn the_doctor_fits_the_terminal_and_has_colours() {
+    let place = Place::new();
+    let mut script = on_a_terminal(&place, &["doctor"]);
+    let text = shown(&mut script, |_| false).await.replace('\r', "");
+    assert_eq!(script.wait().await.unwrap().code(), Some(0), "{text}");
+    assert!(text.contains("\u{1b}[32m✓ green\u{1b}[0m  local.directory  "), "{text}");
+    assert!(text.contains("\n         absent; the first start makes it\n"), "what was found is below: {text}");
+
+    let mut script = on_a_terminal(&place.with_env("NO_COLOR", "1"), &["doctor"]);
+    let text = shown(&mut script, |_| false).await.replace('\r', "");
+    let widest = text.lines().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|widest| widest <= 80) && !text.contains(['\u{1b}', '…']), "{widest:?}: {text}");
+}
+
+#[tokio::test]
 async fn lists_and_finds_fit_the_terminal_and_have_colours() {
     let gateway = shared().await;
     let person = gateway.person("terminal").await;

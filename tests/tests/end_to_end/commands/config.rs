@@ -101,7 +101,7 @@ async fn exit_codes_tell_usage_from_failure() {
     place.run(&["--help"]).await.exit(0);
     let version = place.run(&["--version"]).await.exit(0).text();
     assert!(version.starts_with("mosaic "), "{version}");
-    for wrong in [&[][..], &["frobnicate"], &["serve", "--port", "1"], &["config"], &["config", "frob"], &["doctor"]] {
+    for wrong in [&[][..], &["frobnicate"], &["serve", "--port", "1"], &["config"], &["config", "frob"], &["doctor", "local"]] {
         place.run(wrong).await.exit(2);
     }
     assert!(!place.data_dir().exists());

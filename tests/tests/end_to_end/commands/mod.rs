@@ -3,5 +3,6 @@
 mod accounts;
 mod config;
 mod daily;
+mod doctor;
 mod shell;
 mod transfer;

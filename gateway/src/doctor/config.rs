@@ -1,0 +1,52 @@
+//! The config as such: whether there is one, and whether it can be used. The section of its tier is for the backend to judge.
+
+use std::path::{Path, PathBuf};
+
+use mosaic_core::{Check, Error, ErrorKind, Result, Status, registry};
+use tokio::time::{Instant, timeout_at};
+
+use super::finding;
+use crate::config::{Config, FILE};
+
+const ID: &str = "gateway.config";
+
+/// Reads the config; `None` when it cannot be used.
+pub(super) async fn look(file: Option<&Path>, deadline: Instant) -> (Check, Option<Config>) {
+    let begun = Instant::now();
+    match read(file, deadline).await {
+        Ok(config) => {
+            let found = registry::backend(&config.tier).map(|entry| {
+                let read = if config.source.is_some() { "read:" } else { "no such file; the defaults and the environment say" };
+                (Status::Green, format!("{read} tier {} at {}", entry.tier, config.listen), None)
+            });
+            let target = absolute(config.source.as_deref().unwrap_or(Path::new(FILE)));
+            (finding(ID, Check::CONFIG, target, begun, found), Some(config))
+        }
+        Err(error) => {
+            let target = match (error.get("variable"), error.get("file").map(Path::new).or(file)) {
+                (Some(variable), _) => variable.to_owned(),
+                (None, Some(file)) => absolute(file),
+                (None, None) => absolute(Path::new(FILE)),
+            };
+            (finding(ID, Check::CONFIG, target, begun, Err(error)), None)
+        }
+    }
+}
+
+/// Reads it off the runtime: the file may be on a mount that hangs, or be a pipe that nobody writes to.
+async fn read(file: Option<&Path>, deadline: Instant) -> Result<Config> {
+    let file = file.map(Path::to_owned);
+    let reading = tokio::task::spawn_blocking(move || Config::load(file.as_deref()));
+    match timeout_at(deadline, reading).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(broken)) => {
+            Err(Error::new(ErrorKind::Internal, "the config cannot be read, by a fault in mosaic").hint("report it").source(broken))
+        }
+        Err(_) => Err(Error::new(ErrorKind::Timeout, "the config cannot be read: its file system does not answer")
+            .hint("look at the disk and its mount: dmesg, df, mount")),
+    }
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string()
+}

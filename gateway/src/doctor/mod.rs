@@ -1,0 +1,91 @@
+//! How a gateway and its tier are, as far as it shows from outside: what `mosaic doctor` reports, and what a start or
+//! `mosaic config check` wants to know before it goes on. Looking changes nothing: nothing is opened, started or migrated.
+//! What must not come in: how a report is shown.
+
+mod config;
+mod listen;
+mod report;
+
+use std::path::Path;
+use std::time::Duration;
+
+use mosaic_core::{BackendEntry, Check, Error, ErrorKind, Result, Status, registry};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::Config;
+use crate::open;
+
+pub use report::{Report, schema};
+
+/// How long all looks together may take. A check has 2 s of its own; what then still hangs is said to hang.
+const DEADLINE: Duration = Duration::from_millis(2_500);
+
+/// Looks at the config, and side by side at what its tier needs and at who answers where the gateway would. `file` is
+/// what `--config` named.
+pub async fn run(file: Option<&Path>) -> Report {
+    let deadline = Instant::now() + DEADLINE;
+    let (checked, read) = config::look(file, deadline).await;
+    let Some(config) = read else { return Report::new(None, vec![checked]) };
+    let Ok(entry) = registry::backend(&config.tier) else { return Report::new(Some(config.tier), vec![checked]) };
+    let (of_tier, answer) = tokio::join!(diagnose(entry, &config, "doctor", deadline), listen::look(config.listen, deadline));
+    let checks = [checked].into_iter().chain(of_tier).chain([answer]).collect();
+    Report::new(Some(config.tier), checks)
+}
+
+/// What the tier of the config finds, examined for a command.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for a tier that this build lacks.
+pub async fn of_tier(config: &Config, command: &'static str) -> Result<Vec<Check>> {
+    Ok(diagnose(registry::backend(&config.tier)?, config, command, Instant::now() + DEADLINE).await)
+}
+
+/// The finding as an error, for whoever cannot go on with it.
+pub fn refusal(check: Check) -> Error {
+    let error = Error::new(ErrorKind::Config, check.message);
+    match check.remediation {
+        Some(remediation) => error.hint(remediation),
+        None => error,
+    }
+}
+
+/// Has a backend look. One that breaks its promise, and hangs or crashes, is a finding as well.
+async fn diagnose(entry: &BackendEntry, config: &Config, command: &'static str, deadline: Instant) -> Vec<Check> {
+    let begun = Instant::now();
+    // On a task of its own, it cannot hold up the others by blocking.
+    let looking = AbortOnDropHandle::new(tokio::spawn((entry.diagnose)(open::options(config, command, None))));
+    let failed = |error: Error| vec![finding(format!("{}.checks", entry.tier), "tier", entry.tier, begun, Err(error))];
+    match timeout_at(deadline, looking).await {
+        Ok(Ok(checks)) => checks,
+        Ok(Err(_)) => {
+            failed(Error::new(ErrorKind::Internal, "the checks of this tier broke off, by a fault in its backend").hint("report it"))
+        }
+        Err(_) => failed(
+            Error::new(ErrorKind::Timeout, "the checks of this tier do not come to an end")
+                .hint("look again, and if it stays so, at what the tier is configured with: mosaic config show"),
+        ),
+    }
+}
+
+/// What a look came to: how it is and what was found, or why it does not work.
+type Found = Result<(Status, String, Option<String>)>;
+
+fn finding(id: impl Into<String>, service: &str, target: impl Into<String>, begun: Instant, found: Found) -> Check {
+    let (status, message, remediation) = found.unwrap_or_else(|error| {
+        let remediation = error.hint_text().map(str::to_owned);
+        (Status::Red, error.to_string(), remediation)
+    });
+    Check {
+        id: id.into(),
+        service: service.to_owned(),
+        target: target.into(),
+        status,
+        latency_ms: begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        message,
+        remediation,
+    }
+}
+
+#[cfg(test)]
+mod tests;
