@@ -16,7 +16,7 @@ use mosaic_core::{Backend, Embedding, Id, Kind, Nearby, Options, Record, Scope, 
 use mosaic_federated as _;
 use mosaic_tests::services;
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 const MODEL: &str = "bench";
 const K: usize = 10;
@@ -99,14 +99,22 @@ async fn run(count: usize, dimensions: usize) {
 
 /// What somebody would write who has a table with pgvector and teams: a walk through the index, or a comparison with all that is seen.
 async fn hand_written(connection: &mut PgConnection, user: u128, query: &Vector, few: bool) {
-    const WALK: &str = "SELECT note.id FROM note_embeddings AS held JOIN notes AS note ON note.id = held.id \
-        WHERE held.model = 'bench' AND (note.space_id = $1 OR EXISTS (SELECT FROM memberships WHERE team_id = note.space_id AND user_id = $1)) \
-        ORDER BY (held.direction::halfvec(768)) <#> $2::real[]::halfvec LIMIT 10";
-    const ALL: &str = "SELECT note.id FROM note_embeddings AS held JOIN notes AS note ON note.id = held.id \
-        WHERE held.model = 'bench' AND note.space_id IN (SELECT $1 UNION ALL SELECT team_id FROM memberships WHERE user_id = $1) \
-        ORDER BY held.direction <#> $2::real[]::halfvec LIMIT 10";
-    let rows = sqlx::query(if few { ALL } else { WALK }).persistent(false).bind(id(user)).bind(&query.components);
-    assert_eq!(rows.fetch_all(connection).await.unwrap().iter().map(|row| row.get::<Id, _>(0)).count(), K);
+    const NOTES: &str = "SELECT note.id FROM note_embeddings AS held JOIN notes AS note ON note.id = held.id WHERE held.model = 'bench'";
+    let dimensions = query.components.len();
+    let sql = if few {
+        format!(
+            "{NOTES} AND note.space_id IN (SELECT $1 UNION ALL SELECT team_id FROM memberships WHERE user_id = $1) \
+             ORDER BY held.direction <#> $2::real[]::halfvec LIMIT 10"
+        )
+    } else {
+        format!(
+            "{NOTES} AND (note.space_id = $1 OR EXISTS (SELECT FROM memberships WHERE team_id = note.space_id AND user_id = $1)) \
+             ORDER BY (held.direction::halfvec({dimensions})) <#> $2::real[]::halfvec LIMIT 10"
+        )
+    };
+    let rows =
+        sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(id(user)).bind(&query.components).fetch_all(connection).await.unwrap();
+    assert_eq!(rows.len(), K);
 }
 
 /// The true ones, among one of every so many.

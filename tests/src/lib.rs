@@ -5,4 +5,6 @@
 #![expect(missing_docs, reason = "the name of a case says what it shows")]
 
 pub mod behaviour;
+#[cfg(feature = "services")]
+pub mod services;
 pub mod visibility;

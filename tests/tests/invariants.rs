@@ -227,3 +227,88 @@ fn every_module_says_what_it_is_for() {
         .collect();
     assert!(silent.is_empty(), "these do not open with a line of `//!`: {silent:?}");
 }
+
+/// What stands at the top of a compose file, by name, and what each of that holds, by name.
+fn compose_file(name: &str) -> (String, Vec<(String, Vec<String>)>) {
+    let text = std::fs::read_to_string(root().join(name)).unwrap();
+    let mut sections: Vec<(String, Vec<String>)> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+        let key = line.trim().split(':').next().unwrap_or_default().to_owned();
+        match (line.len() - line.trim_start().len(), sections.last_mut()) {
+            (0, _) => sections.push((key, Vec::new())),
+            (2, Some((_, keys))) => keys.push(key),
+            _ => {}
+        }
+    }
+    (text, sections)
+}
+
+#[test]
+fn the_federated_services_are_laid_over_the_others_and_change_none_of_them() {
+    let (_, base) = compose_file("docker-compose.yml");
+    let (_, overlay) = compose_file("docker-compose.federated.yml");
+    for (section, keys) in &overlay {
+        assert!(["services", "configs", "volumes"].contains(&section.as_str()), "{section} is the base file's to say");
+        let (_, others) = base.iter().find(|(name, _)| name == section).cloned().unwrap_or_default();
+        let both: Vec<_> = keys.iter().filter(|key| others.contains(key)).collect();
+        assert!(both.is_empty(), "{both:?} are in both files");
+    }
+    let services = |file: &[(String, Vec<String>)]| file.iter().find(|(name, _)| name == "services").unwrap().1.clone();
+    assert_eq!(services(&base), ["postgres"]);
+    assert_eq!(services(&overlay), ["federated-postgres", "federated-valkey"]);
+}
+
+#[test]
+fn services_are_asked_for_by_profile_listen_on_this_machine_alone_and_have_no_password_of_ours() {
+    for file in ["docker-compose.yml", "docker-compose.federated.yml"] {
+        let (text, sections) = compose_file(file);
+        let services = sections.iter().find(|(name, _)| name == "services").unwrap().1.len();
+        let values = |key: &str| -> Vec<&str> {
+            let lines = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix(':'));
+            lines.map(str::trim).collect()
+        };
+        let profile = if file.contains("federated") { "[federated]" } else { "[standalone]" };
+        assert_eq!(values("profiles"), vec![profile; services], "{file}: nothing starts unasked");
+        assert_eq!(values("healthcheck").len(), services, "{file}: `up --wait` waits for each");
+        let ports = values("ports");
+        assert_eq!(ports.len(), services, "{file}: {ports:?}");
+        assert!(ports.iter().all(|ports| ports.starts_with("[\"127.0.0.1:") && ports.matches(':').count() == 2), "{file}: {ports:?}");
+
+        let secrets: Vec<_> =
+            text.lines().filter(|line| ["PASSWORD", "AUTH", "requirepass"].iter().any(|word| line.contains(word))).collect();
+        assert!(secrets.len() >= services, "{file}: {secrets:?}");
+        for line in secrets {
+            let (_, value) = line.trim().split_once(' ').unwrap();
+            let value = value.trim_matches('"');
+            let required =
+                value.starts_with("${MOSAIC_") && value.ends_with(":?passwords are missing, run once: sh docker-compose.env.sh}");
+            assert!(required, "{file}: {line}");
+        }
+    }
+}
+
+#[test]
+fn passwords_of_the_services_are_made_once_and_for_ones_own_eyes() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("docker-compose.env.sh");
+    std::fs::copy(root().join("docker-compose.env.sh"), &script).unwrap();
+    let env = dir.path().join(".env");
+    let run = || {
+        let output = Command::new("sh").arg(&script).current_dir("/").output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty() && output.stdout.is_empty(), "{output:?}");
+        std::fs::read_to_string(&env).unwrap()
+    };
+    std::fs::write(&env, "OTHER=kept\nMOSAIC_FEDERATED__VALKEY__PASSWORD=mine\n").unwrap();
+    let made = run();
+    assert_eq!(std::fs::metadata(&env).unwrap().permissions().mode() & 0o777, 0o600);
+    let passwords: BTreeSet<_> = made.lines().filter_map(|line| line.split_once("__PASSWORD=")).collect();
+    let names: Vec<_> = passwords.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["MOSAIC_FEDERATED__POSTGRES", "MOSAIC_FEDERATED__VALKEY", "MOSAIC_STANDALONE__POSTGRES"]);
+    assert!(made.starts_with("OTHER=kept\nMOSAIC_FEDERATED__VALKEY__PASSWORD=mine\n"), "what is there stays");
+    let own: BTreeSet<_> = passwords.iter().map(|(_, password)| *password).filter(|password| *password != "mine").collect();
+    assert_eq!(own.len(), 2, "each its own");
+    assert!(own.iter().all(|password| password.len() == 48 && password.chars().all(|c| c.is_ascii_alphanumeric())));
+    assert_eq!(run(), made);
+}

@@ -17,5 +17,6 @@ mod docs;
 mod harness;
 mod refusals;
 mod requests;
+mod servers;
 mod stop;
 mod terminal;

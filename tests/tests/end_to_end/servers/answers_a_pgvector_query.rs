@@ -42,8 +42,10 @@ async fn a_pgvector_query_answers() {
         WHERE notes.title = 'copy' AND note_embeddings.id = (SELECT id FROM notes WHERE title = 'note 30'); \
         UPDATE embedding_models SET at_most = 10000";
     stack.database.execute(many).await;
-    eventually("there is an index", Duration::from_secs(60), || async { gateway.log().contains("the vector index is in use").then_some(()) })
-        .await;
+    eventually("there is an index", Duration::from_secs(60), || async {
+        gateway.log().contains("the vector index is in use").then_some(())
+    })
+    .await;
     assert_eq!(nearest(&ada.client, 19).await, ["note 20", "note 10"], "who sees little still finds all of it");
     assert_eq!(nearest(&eve.client, 10).await[0], "note 30");
     gateway.stop().await;

@@ -1,7 +1,7 @@
 //! Each way in which a service can fail a start, by its name: the service, where it was tried, the cause and the cure. A start and the
 //! doctor say the same.
 
-use mosaic_tests::services::{Own as _, OwnPostgres, Unanswered};
+use mosaic_tests::services::{OwnPostgres, Unanswered};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -29,9 +29,10 @@ async fn refused() {
 
 #[tokio::test]
 async fn black_holed() {
-    let silent = Unanswered::new();
+    let silent = Unanswered::start().await;
     let address = silent.address().to_string();
-    check(&standalone(&format!("postgres://mosaic@{address}/mosaic")), &["postgres does not answer within 2 s", &address, "firewall"]).await;
+    check(&standalone(&format!("postgres://mosaic@{address}/mosaic")), &["postgres does not answer within 2 s", &address, "firewall"])
+        .await;
     let database = services().await.pgvector.database().await;
     check(&federated(&database.url(), &format!("redis://{address}")), &["valkey does not answer within 2 s", &address, "firewall"]).await;
 }
@@ -83,7 +84,8 @@ async fn tls_required() {
 async fn tls_not_trusted() {
     let services = services().await;
     let database = services.postgres.database().await;
-    check(&standalone(&format!("{}?sslmode=verify-full", database.url())), &["the certificate of postgres is not trusted", "sslrootcert"]).await;
+    check(&standalone(&format!("{}?sslmode=verify-full", database.url())), &["the certificate of postgres is not trusted", "sslrootcert"])
+        .await;
     let wrong = format!("{}?sslmode=verify-ca&sslrootcert={}", database.url(), services.wrong_ca.display());
     check(&standalone(&wrong), &["the certificate of postgres is not trusted", "sslrootcert"]).await;
 
@@ -160,7 +162,9 @@ async fn schema_newer_than_this_binary() {
     let database = services().await.postgres.database().await;
     let place = standalone(&database.url());
     Gateway::start_in(&place).await.stop().await;
-    database.execute("INSERT INTO mosaic_migrations SELECT 9999, 'from the future', now(), true, checksum, 1 FROM mosaic_migrations LIMIT 1").await;
+    database
+        .execute("INSERT INTO mosaic_migrations SELECT 9999, 'from the future', now(), true, checksum, 1 FROM mosaic_migrations LIMIT 1")
+        .await;
     check(&place, &["written by a newer version of Mosaic", "migration=9999", "use that version of Mosaic, or a later one"]).await;
 }
 

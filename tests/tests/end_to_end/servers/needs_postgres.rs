@@ -17,7 +17,7 @@ async fn without_postgres_it_does_not_boot() {
 
 #[tokio::test]
 async fn it_waits_as_long_as_it_was_told() {
-    let silent = Unanswered::new();
+    let silent = Unanswered::start().await;
     let address = silent.address();
     let place = federated(&format!("postgres://mosaic@{address}/mosaic"), &services().await.valkey.database());
     let place = place.with_env("MOSAIC_STARTUP__WAIT_SECONDS", "5");
