@@ -274,12 +274,14 @@ fn services_are_asked_for_by_profile_listen_on_this_machine_alone_and_have_no_pa
         assert_eq!(ports.len(), services, "{file}: {ports:?}");
         assert!(ports.iter().all(|ports| ports.starts_with("[\"127.0.0.1:") && ports.matches(':').count() == 2), "{file}: {ports:?}");
 
-        let secrets: Vec<_> = text.lines().filter(|line| ["PASSWORD", "AUTH", "requirepass"].iter().any(|word| line.contains(word))).collect();
+        let secrets: Vec<_> =
+            text.lines().filter(|line| ["PASSWORD", "AUTH", "requirepass"].iter().any(|word| line.contains(word))).collect();
         assert!(secrets.len() >= services, "{file}: {secrets:?}");
         for line in secrets {
             let (_, value) = line.trim().split_once(' ').unwrap();
             let value = value.trim_matches('"');
-            let required = value.starts_with("${MOSAIC_") && value.ends_with(":?passwords are missing, run once: sh docker-compose.env.sh}");
+            let required =
+                value.starts_with("${MOSAIC_") && value.ends_with(":?passwords are missing, run once: sh docker-compose.env.sh}");
             assert!(required, "{file}: {line}");
         }
     }

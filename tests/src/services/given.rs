@@ -10,7 +10,8 @@ use super::valkey::Valkey;
 /// The Postgres that a variable names, if it does.
 pub(super) async fn postgres(variable: &str) -> Result<Option<Postgres>, String> {
     let Ok(url) = var(variable) else { return Ok(None) };
-    let Url { user, password, host, port, .. } = Url::parse(&url).ok_or_else(|| malformed(variable, "postgres://postgres:PASSWORD@HOST:PORT"))?;
+    let Url { user, password, host, port, .. } =
+        Url::parse(&url).ok_or_else(|| malformed(variable, "postgres://postgres:PASSWORD@HOST:PORT"))?;
     let prefix = format!("mosaic_test_{}", place::password()?.get(..6).unwrap_or_default());
     let server = Postgres { host, port: port.unwrap_or(5432), user, password, ca: authority(variable)?, prefix };
     // Of whoever was there first, or of this run: the role stays.
@@ -32,7 +33,9 @@ pub(super) fn valkey(variable: &str) -> Result<Option<Valkey>, String> {
 
 fn authority(variable: &str) -> Result<PathBuf, String> {
     let ca = var("MOSAIC_TEST_CA").map(PathBuf::from);
-    ca.map_err(|_| format!("{variable} is set: MOSAIC_TEST_CA must name the PEM file of the authority that signed the server's certificate"))
+    ca.map_err(|_| {
+        format!("{variable} is set: MOSAIC_TEST_CA must name the PEM file of the authority that signed the server's certificate")
+    })
 }
 
 fn malformed(variable: &str, form: &str) -> String {

@@ -140,10 +140,18 @@ impl Server {
             let Err(error) = answer else { return Ok(()) };
             let ended = self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
             if ended || begun.elapsed() > STARTING {
-                let log = fs::read_to_string(self.log()).unwrap_or_default();
+                let log = match self.runner {
+                    Runner::Native(_) => fs::read_to_string(self.log()).unwrap_or_default(),
+                    Runner::Docker => self.container().log().await,
+                };
                 let lines: Vec<_> = log.lines().collect();
                 let said = lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join(" / ");
-                return Err(format!("{:?} on port {} {}: {error}: {said}", self.kind, self.port, if ended { "ended" } else { "is silent" }));
+                return Err(format!(
+                    "{:?} on port {} {}: {error}: {said}",
+                    self.kind,
+                    self.port,
+                    if ended { "ended" } else { "is silent" }
+                ));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
