@@ -1,7 +1,7 @@
 //! Tests on real servers, Postgres and Valkey, which the run starts by itself: see `mosaic_tests::services`.
 //! What must not come in: what needs no server but the embedded engine.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod services;
 
