@@ -1,6 +1,7 @@
 //! Programs that are run to their end. What must not come in: servers, which do not end.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -21,10 +22,9 @@ pub(super) async fn run(
     let mut command = Command::new(program);
     // Its messages are passed on, and to be understood by whoever reads them.
     command.args(&arguments).current_dir(dir).env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive");
-    // Options come before what is to be done, and say less about it.
-    let what =
-        arguments.iter().map(|argument| argument.to_string_lossy()).filter(|argument| !argument.starts_with("Dir::") && argument != "-o");
-    let shown = format!("`{program} {}`", what.take(8).collect::<Vec<_>>().join(" "));
+    // Options say little about what was tried.
+    let words = arguments.iter().map(|argument| argument.to_string_lossy()).filter(|word| !word.starts_with('-') && !word.contains("::"));
+    let shown = format!("`{}`", [program.into()].into_iter().chain(words).collect::<Vec<_>>().join(" "));
     finish(command, &shown, deadline).await
 }
 
@@ -34,6 +34,7 @@ pub(super) async fn finish(mut command: Command, shown: &str, deadline: Duration
     let mut command = tokio::process::Command::from(command);
     let output = match tokio::time::timeout(deadline, command.kill_on_drop(true).output()).await {
         Err(_) => return Err(format!("{shown} did not end in {} s", deadline.as_secs())),
+        Ok(Err(error)) if error.kind() == ErrorKind::NotFound => return Err(format!("{shown}: the program is not there")),
         Ok(Err(error)) => return Err(format!("{shown}: {error}")),
         Ok(Ok(output)) => output,
     };

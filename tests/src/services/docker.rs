@@ -46,6 +46,8 @@ impl Container {
         let volume = format!("{}:/mosaic:ro", self.dir.display());
         let mut arguments =
             vec!["run".to_owned(), "--detach".to_owned(), "--name".to_owned(), self.name.clone(), "--volume".to_owned(), volume];
+        // An index of vectors is built in shared memory, by several processes.
+        arguments.push("--shm-size=1g".to_owned());
         for (here, there) in ports {
             arguments.extend(["--publish".to_owned(), format!("127.0.0.1:{here}:{there}")]);
         }
@@ -57,6 +59,12 @@ impl Container {
             let _ = docker(&["rm", "--force", "--volumes", &self.name], ANSWER).await;
         }
         started
+    }
+
+    /// The end of what it has said.
+    pub(super) async fn log(&self) -> String {
+        let both = format!("docker logs --tail 5 {} 2>&1", self.name);
+        commands::run("sh", ["-c", &both], Path::new("/"), ANSWER).await.unwrap_or_default()
     }
 
     /// Has something done to it.

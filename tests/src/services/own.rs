@@ -124,7 +124,7 @@ impl Leash {
             Runner::Docker => format!("docker rm --force --volumes \"$(cat '{server}/container')\""),
             // Told to end, Postgres gives back a piece of memory that the system would keep; a frozen one must go on for that.
             Runner::Native(_) => format!(
-                "ours() {{ for process in /proc/[0-9]*; do case \"$(readlink $process/cwd)\" in '{dir}'/*) echo ${{process#/proc/}};; esac; done; }}\n\
+                "ours() {{ ls -l /proc/[0-9]*/cwd | grep -F ' -> {dir}/' | sed 's|^.* /proc/\\([0-9]*\\)/cwd -> .*$|\\1|'; }}\n\
                  first=$(head -n 1 '{server}/data/postmaster.pid') && for pid in $(ours); do\n\
                    kill -CONT $pid; [ $pid != $first ] || kill -QUIT $pid; done\n\
                  for try in 1 2 3 4 5 6 7 8 9 10; do [ -z \"$(ours)\" ] || sleep 0.1; done\n\

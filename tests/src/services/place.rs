@@ -116,10 +116,10 @@ impl Lock {
         same_file(&file, path).then_some(Self(file))
     }
 
-    /// A share in it, if nobody has it alone.
+    /// Waits for a share in it, once nobody has it alone.
     pub(super) fn share(path: &Path) -> Option<Self> {
         let file = File::options().create(true).truncate(false).write(true).open(path).ok()?;
-        file.try_lock_shared().ok()?;
+        file.lock_shared().ok()?;
         Some(Self(file))
     }
 

@@ -19,6 +19,9 @@ pub(super) const USERS: &str = "users";
 /// What the supervisor tells: where the servers are, or why there are none.
 const TOLD: &str = "services.json";
 
+/// Locked by whoever joins a run, or ends one.
+const ONE_AT_A_TIME: &str = "start.lock";
+
 /// How long a start may take: the first on a machine downloads.
 const STARTING: Duration = Duration::from_secs(600);
 
@@ -53,12 +56,15 @@ impl Run {
         fs::rename(&draft, self.dir.join(TOLD)).map_err(|error| format!("{}: {error}", draft.display()))
     }
 
-    /// Takes that back, unless somebody is about to use it.
-    pub(super) fn withdraw(&self) {
-        if let Some(place) = self.dir.parent() {
-            let _one_at_a_time = Lock::wait(&place.join("start.lock"));
+    /// Takes that back, unless somebody uses the servers.
+    pub(super) fn take_back(&self) -> bool {
+        let Some(place) = self.dir.parent() else { return true };
+        let _one_at_a_time = Lock::wait(&place.join(ONE_AT_A_TIME));
+        let unused = Lock::of_nobody(&self.dir.join(USERS)).is_some();
+        if unused {
             let _ = fs::remove_file(self.dir.join(TOLD));
         }
+        unused
     }
 
     fn told(&self) -> Option<Result<Services, String>> {
@@ -71,7 +77,7 @@ impl Run {
 pub(super) fn join(helper: &str) -> Result<(Services, Option<Lock>), String> {
     let place = place::place()?;
     let run = Run::current(&place);
-    let _one_at_a_time = Lock::wait(&place.join("start.lock"))?;
+    let _one_at_a_time = Lock::wait(&place.join(ONE_AT_A_TIME))?;
     let begun = Instant::now();
     let mut supervisor: Option<Child> = None;
     let told = loop {

@@ -79,12 +79,13 @@ impl Server {
         server.prepare().await?;
         // A port that was free may be another's by the time the server takes it.
         let mut attempts = if port.is_some() { 1 } else { 5 };
+        let begun = Instant::now();
         loop {
             server.port = port.unwrap_or_else(place::free_port);
             server.tls_port = place::free_port();
             match server.run().await {
                 Ok(()) => break,
-                Err(error) if attempts == 1 => return Err(error),
+                Err(error) if attempts == 1 || begun.elapsed() > STARTING => return Err(error),
                 Err(_) => attempts -= 1,
             }
         }
@@ -125,7 +126,12 @@ impl Server {
                 command.stdout(log.try_clone().map_err(|error| error.to_string())?).stderr(log);
                 self.child = Some(command.spawn().map_err(|error| format!("{:?}: {error}", command.get_program()))?);
             }
-            Runner::Docker => self.container().run(self.image(), &self.ports(), &self.container_script()).await?,
+            Runner::Docker => {
+                if self.kind == Kind::Valkey {
+                    place::secret_file(&self.dir.join("valkey.conf"), &self.valkey_config("/data", 6379, 6380))?;
+                }
+                self.container().run(self.image(), &self.ports(), &self.container_script()).await?;
+            }
         }
         self.answers().await
     }
@@ -140,7 +146,10 @@ impl Server {
             let Err(error) = answer else { return Ok(()) };
             let ended = self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
             if ended || begun.elapsed() > STARTING {
-                let log = fs::read_to_string(self.log()).unwrap_or_default();
+                let log = match self.runner {
+                    Runner::Native(_) => fs::read_to_string(self.log()).unwrap_or_default(),
+                    Runner::Docker => self.container().log().await,
+                };
                 let lines: Vec<_> = log.lines().collect();
                 let said = lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join(" / ");
                 return Err(format!(
@@ -230,10 +239,10 @@ impl Server {
     /// machine's user: the server gets copies that are its own, since it takes a key only if nobody else may read it.
     fn container_script(&self) -> String {
         match self.kind {
-            Kind::Valkey => format!(
-                "cp /mosaic/server.* /mosaic/ca.pem /data/ && cat > /data/valkey.conf <<'END'\n{}END\nexec docker-entrypoint.sh valkey-server /data/valkey.conf",
-                self.valkey_config("/data", 6379, 6380)
-            ),
+            Kind::Valkey => {
+                let files = ["server.crt", "server.key", "ca.pem", "valkey.conf"].map(|file| format!("/mosaic/{file}")).join(" ");
+                format!("cp {files} /data/ && exec docker-entrypoint.sh valkey-server /data/valkey.conf")
+            }
             _ => format!(
                 "mkdir -p /own && cp /mosaic/* /own/ 2>/dev/null; chown -R postgres /own && chmod 600 /own/*; export POSTGRES_PASSWORD_FILE=/own/password; \
                  exec docker-entrypoint.sh postgres {}",

@@ -13,7 +13,7 @@ use super::processes::Process;
 use super::run::{ALIVE, Run, USERS};
 use super::server::{Bond, Durability, Kind, Runner, Server, end_all};
 use super::tls::Authority;
-use super::{Services, docker, given};
+use super::{Services, docker, given, run};
 
 /// The first argument that asks for this program.
 pub const HELPER: &str = "helper:services";
@@ -27,7 +27,7 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return ExitCode::FAILURE };
     let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["show"] => runtime.block_on(show()),
+        ["show"] => show(),
         [dir] => runtime.block_on(supervise(Run::at(dir, None))),
         [dir, watched] => match watched.parse().ok().and_then(Process::with) {
             Some(process) => runtime.block_on(supervise(Run::at(dir, Some(process)))),
@@ -37,12 +37,19 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "it is asked to")]
-async fn show() -> ExitCode {
-    let Ok(program) = std::env::current_exe() else { return ExitCode::FAILURE };
-    let services = super::shared(&program.display().to_string()).await;
-    println!("{}", serde_json::to_string_pretty(services).unwrap_or_default());
-    ExitCode::SUCCESS
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is asked to")]
+fn show() -> ExitCode {
+    let program = std::env::current_exe().map_err(|error| error.to_string());
+    match program.and_then(|program| run::join(&program.display().to_string())) {
+        Ok((services, _share)) => {
+            println!("{}", serde_json::to_string_pretty(&services).unwrap_or_default());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn supervise(run: Run) -> ExitCode {
@@ -101,9 +108,9 @@ pub(super) async fn runner(place: &Path) -> Result<Runner, String> {
     let native = if wanted == "docker" { Err("not to be tried".to_owned()) } else { Installation::get(place).await };
     native.map(Runner::Native).map_err(|native| {
         format!(
-            "no servers for the tests.\n\
-             Docker: {docker}\n\
-             programs of this machine: {native}\n\
+            "there are no servers for the tests.\n\
+             With Docker: {docker}\n\
+             Without:\n{native}\n\
              What helps is one of these: a Docker engine that can be used; Debian 12 or later with python3-pip and npm; or servers of yours \
              that are named by MOSAIC_TEST_PGVECTOR_URL, MOSAIC_TEST_POSTGRES_URL and MOSAIC_TEST_VALKEY_URL (tests/src/services/mod.rs)"
         )
@@ -185,14 +192,13 @@ async fn unused(run: &Run) {
     }
     let users = run.dir.join(USERS);
     let mut last_used = Instant::now();
-    while last_used.elapsed() < LINGER {
+    // Whoever comes once that is taken back finds nothing, and starts others.
+    while last_used.elapsed() < LINGER || !run.take_back() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         if Lock::of_nobody(&users).is_none() {
             last_used = Instant::now();
         }
     }
-    // Whoever comes from now on finds nothing, and starts others.
-    run.withdraw();
 }
 
 async fn gone(watched: Option<Process>) {

@@ -133,7 +133,11 @@ impl OtherRun {
         let dir = place.join(format!("run-{name}-{}", std::process::id()));
         let run = Command::new("sleep").arg("600").spawn().unwrap();
         let mut supervisor = Command::new(HELPER);
-        supervisor.args([supervisor::HELPER]).arg(&dir).arg(run.id().to_string()).stdin(Stdio::null());
+        supervisor.arg(supervisor::HELPER).arg(&dir).arg(run.id().to_string()).stdin(Stdio::null());
+        // Servers that are given do not end.
+        for variable in ["PGVECTOR_URL", "POSTGRES_URL", "VALKEY_URL"] {
+            supervisor.env_remove(format!("MOSAIC_TEST_{variable}"));
+        }
         Self { run, supervisor: supervisor.spawn().unwrap(), dir }
     }
 
@@ -189,7 +193,6 @@ async fn servers_end_with_their_run_however_it_ends() {
     let services = other.services();
     let ports = [services.pgvector.port, services.postgres.port, services.valkey.port, services.valkey.tls_port];
     assert!(ports.into_iter().all(listens));
-    assert!(working_in(&other.dir).len() > 3, "servers work in their directories");
 
     kill(other.run.id());
     eventually("the supervisor ends", || other.supervisor.try_wait().unwrap());
