@@ -1,7 +1,6 @@
 //! A Valkey server as it is to be reached, connecting to it, and what stands in the way: each failure by its name, with its cure.
 //! What must not come in: what is kept there.
 
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -135,9 +134,8 @@ impl Valkey {
     async fn refused(&self, error: RedisError, deadline: Duration) -> Error {
         let config = |message: &'static str| Error::new(ErrorKind::Config, message);
         let unavailable = |message: &'static str| Error::new(ErrorKind::Unavailable, message);
-        // The library's words may repeat what the server said, which may repeat what it was sent: they are no message of ours.
-        let cause = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
-        let is_timeout = error.is_timeout();
+        // The words of the network and of TLS; what a server says may repeat what it was sent, and is no message of ours.
+        let words = if error.kind() == redis::ErrorKind::Io { error.to_string() } else { String::new() };
         let refused = match (error.kind(), error.code()) {
             (_, Some("NOAUTH")) => config("valkey wants a password, and none is configured")
                 .hint(format!("set {KEY}.password_file, or MOSAIC_FEDERATED__VALKEY__PASSWORD")),
@@ -157,12 +155,14 @@ impl Valkey {
             (redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType, _) => {
                 config("what answers there is no valkey").hint(format!("correct host and port in {KEY}.url"))
             }
-            _ if is_timeout => self.silent(deadline),
+            _ if error.is_timeout() => self.silent(deadline),
             _ if error.is_connection_refusal() => {
                 unavailable("nothing listens there for valkey").hint(format!("start the server ({START}), or correct {KEY}.url"))
             }
-            _ if cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData) => self.untrusted(cause),
-            _ if error.is_connection_dropped() || cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof) => {
+            _ if words.contains(UNTRUSTED) => untrusted(&words),
+            _ if words.contains("received corrupt message") => config("valkey does not speak TLS there")
+                .hint(format!("begin {KEY}.url with redis://, or name the port that it speaks TLS at")),
+            _ if error.is_connection_dropped() => {
                 let tls = if self.tls {
                     "speaks TLS, as rediss:// wants it"
                 } else {
@@ -177,21 +177,20 @@ impl Valkey {
         refused.source(error)
     }
 
-    fn untrusted(&self, cause: Option<&io::Error>) -> Error {
-        let reason = cause.map(ToString::to_string).unwrap_or_default();
-        if reason.starts_with("received corrupt message") || !reason.starts_with("invalid peer certificate") {
-            return Error::new(ErrorKind::Config, "valkey does not speak TLS there")
-                .hint(format!("begin {KEY}.url with redis://, or name the port that it speaks TLS at"));
-        }
-        Error::new(ErrorKind::Config, "the certificate of valkey is not trusted")
-            .with("reason", reason.trim_start_matches("invalid peer certificate: "))
-            .hint(format!("give the root that signed it as {KEY}.root_cert_file, and the host by a name that the certificate has"))
-    }
-
     async fn has_address(&self) -> bool {
         let found = timeout(LOOKUP, tokio::net::lookup_host(self.network.clone())).await;
         found.is_ok_and(|found| found.is_ok_and(|mut found| found.next().is_some()))
     }
+}
+
+/// How rustls begins what it finds wrong with a certificate.
+const UNTRUSTED: &str = "invalid peer certificate: ";
+
+fn untrusted(words: &str) -> Error {
+    let reason = words.split_once(UNTRUSTED).map_or(words, |(_, reason)| reason);
+    Error::new(ErrorKind::Config, "the certificate of valkey is not trusted")
+        .with("reason", reason)
+        .hint(format!("give the root that signed it as {KEY}.root_cert_file, and the host by a name that the certificate has"))
 }
 
 /// What a server says of itself.

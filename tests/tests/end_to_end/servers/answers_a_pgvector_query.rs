@@ -34,8 +34,8 @@ async fn a_pgvector_query_answers() {
     assert_eq!(nearest(&eve.client, 10).await, ["note 30"]);
 
     // Enough for an index, put there by the database itself: notes of Eve's that look the other way.
-    let many = "INSERT INTO notes (id, owner_id, title, body, tags, created_at, updated_at, revision, space_id) \
-        SELECT gen_random_uuid(), owner_id, 'copy', body, tags, created_at, updated_at, revision, space_id \
+    let many = "INSERT INTO notes (id, owner_id, title, body, tags, created_at, updated_at, revision) \
+        SELECT gen_random_uuid(), owner_id, 'copy', body, tags, created_at, updated_at, revision \
         FROM notes, generate_series(1, 6000) WHERE title = 'note 30'; \
         INSERT INTO note_embeddings (id, model, revision, change, vector, direction, directed) \
         SELECT notes.id, model, 1, change, '\\x0000000000000000000080bf', '[0,0,-1]', change FROM notes, note_embeddings \

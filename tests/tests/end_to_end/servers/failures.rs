@@ -33,8 +33,9 @@ async fn black_holed() {
     let address = silent.address().to_string();
     check(&standalone(&format!("postgres://mosaic@{address}/mosaic")), &["postgres does not answer within 2 s", &address, "firewall"])
         .await;
-    let database = services().await.pgvector.database().await;
-    check(&federated(&database.url(), &format!("redis://{address}")), &["valkey does not answer within 2 s", &address, "firewall"]).await;
+    let stack = Stack::new().await;
+    check(&federated(&stack.database.url(), &format!("redis://{address}")), &["valkey does not answer within 2 s", &address, "firewall"])
+        .await;
 }
 
 /// A server that takes connections and says nothing, as one that is stopped does.
@@ -49,8 +50,8 @@ async fn taken_and_not_answered() {
 async fn name_not_found() {
     let place = standalone("postgres://mosaic@no-such-host.invalid/mosaic");
     check(&place, &["the host name of postgres is not known", "target=no-such-host.invalid:5432", "correct the host"]).await;
-    let database = services().await.pgvector.database().await;
-    let place = federated(&database.url(), "redis://no-such-host.invalid");
+    let stack = Stack::new().await;
+    let place = federated(&stack.database.url(), "redis://no-such-host.invalid");
     check(&place, &["the host name of valkey is not known", "target=no-such-host.invalid:6379", "correct the host"]).await;
 }
 
