@@ -200,6 +200,15 @@ impl VectorIndex for SqlVectors {
         })
     }
 
+    async fn forget(&self, model: &str, limit: usize) -> Result<usize> {
+        let forgotten = writing!(self, Work::Bulk, connection => store::forget(connection, model, limit))?;
+        if forgotten < limit {
+            // Nobody asks for what is near to a model that is no longer used, which would notice that all of it went.
+            self.models.write().unwrap_or_else(PoisonError::into_inner).remove(model);
+        }
+        Ok(forgotten)
+    }
+
     async fn describe(&self) -> Result<Vec<VectorModel>> {
         reading!(self, Work::Bulk, connection => store::describe(connection))
     }

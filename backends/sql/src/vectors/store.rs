@@ -183,6 +183,22 @@ pub(super) async fn remove(connection: &mut PgConnection, scope: Scope, kind: Ki
     })
 }
 
+/// Removes some embeddings of a model, whosever they are; answers how many.
+pub(super) async fn forget(connection: &mut PgConnection, model: &str, limit: usize) -> Result<usize> {
+    let mut forgotten = 0;
+    for (_, table) in tables() {
+        let mut statement = Statement::new("DELETE FROM ");
+        statement.sql(table).sql(" AS held WHERE held.model = ").bind(model).sql(" AND held.id IN (SELECT few.id FROM ").sql(table);
+        statement.sql(" AS few WHERE few.model = ").bind(model).sql(" ORDER BY few.id LIMIT ");
+        statement.bind(i64::try_from(limit - forgotten).unwrap_or(i64::MAX)).sql(")");
+        forgotten += usize::try_from(statement.run(&mut *connection).await?).unwrap_or(usize::MAX);
+        if forgotten >= limit {
+            break;
+        }
+    }
+    Ok(forgotten)
+}
+
 /// Reads the places of records without an embedding of the model that is of their revision.
 pub(super) async fn pending(
     connection: &mut PgConnection,
