@@ -85,8 +85,16 @@ impl Searcher {
         let deep = deep(search);
         let near = async {
             let vector = meaning.of(text).await?;
-            let near = self.vectors().ok()?.nearest(scope, &vector, deep.limit, &nearby(search)).await;
-            near.inspect_err(|error| tracing::debug!(%error, "a search goes by words alone")).ok()
+            match self.vectors().ok()?.nearest(scope, &vector, deep.limit, &nearby(search)).await {
+                Ok(neighbours) => Some(neighbours),
+                Err(error) => {
+                    tracing::debug!(%error, "a search goes by words alone");
+                    if error.kind() == ErrorKind::Invalid {
+                        meaning.forget(text).await;
+                    }
+                    None
+                }
+            }
         };
         let (hits, neighbours) = futures::join!(self.storage.search(scope, &deep), near);
         let mut hits = hits?;

@@ -34,8 +34,8 @@ impl QueryVectors {
     /// The vector of a text; `None` when the model does not make one within the time that a search grants it. Asking goes on then, so that
     /// the vector is there for the next search for the same: a server that loads a model at the first request takes its time once.
     pub async fn of(self: &Arc<Self>, text: &str) -> Option<Vector> {
-        let text = format!("{}{}", self.model.section().query_prefix, text.trim());
-        let key = format!("query:{}:{}", self.model.name(), hex(&Sha256::digest(&text)));
+        let text = self.whole(text);
+        let key = self.key(&text);
         if let Ok(Some(kept)) = self.cache.get(&key).await
             && let Some(components) = from_bytes(&kept)
         {
@@ -64,6 +64,20 @@ impl QueryVectors {
                 None
             }
         }
+    }
+
+    /// Forgets the vector of a text, which is of no use: the server may have had another model behind the same name when it made it.
+    pub async fn forget(&self, text: &str) {
+        let _ = self.cache.remove(&self.key(&self.whole(text))).await;
+    }
+
+    /// What the model is asked to make into a vector.
+    fn whole(&self, text: &str) -> String {
+        format!("{}{}", self.model.section().query_prefix, text.trim())
+    }
+
+    fn key(&self, whole: &str) -> String {
+        format!("query:{}:{}", self.model.name(), hex(&Sha256::digest(whole)))
     }
 
     /// Asks the model, and keeps the answer. What comes too late for the search that asked was counted as that already, and is no reason to

@@ -156,7 +156,10 @@ impl Worker {
         }
         tokio::select! {
             () = sleep_until(self.look_at) => {}
-            () = self.parts.written.rung() => sleep(GATHER).await,
+            () = self.parts.written.rung() => {
+                gauge!("mosaic_embeddings_up_to_date").set(0.0);
+                sleep(GATHER).await;
+            }
             // Others that come write what this process does not know of.
             Ok(()) = self.parts.others.changed() => self.look_at = self.look_at.min(Instant::now() + SOONEST),
         }

@@ -39,7 +39,7 @@ async fn another_model_embeds_anew_and_what_clients_gave_stays() {
     gateway.stop().await;
 
     // The same model with other dimensions is another one, and so is one of another name.
-    for (name, fields, dimensions) in [("tiny", json!({ "dimensions": 32 }), 32), ("other", json!({}), 64)] {
+    for (name, fields, dimensions) in [("tiny", json!({ "dimensions": 128 }), 128), ("other", json!({}), 256)] {
         configure(&place, &model, name, fields);
         let gateway = Gateway::start_in(&place).await;
         let admin = gateway.admin();
@@ -47,7 +47,7 @@ async fn another_model_embeds_anew_and_what_clients_gave_stays() {
         let old = removed(&gateway).await;
         assert!(old.starts_with("mosaic:tiny:"), "{old}");
         up_to_date(&gateway).await;
-        for components in [vec![1.0; 64], vec![1.0; 32]] {
+        for components in [vec![1.0; 256], vec![1.0; 128]] {
             let near = search(&admin, json!({ "vector": { "model": old, "components": components } })).await.0;
             assert!(near.is_empty(), "{near:?}");
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// How many components its vectors have, unless a request wants others.
-const DIMENSIONS: usize = 64;
+const DIMENSIONS: usize = 256;
 
 /// Words that mean the same to it.
 const SYNONYMS: &[&[&str]] = &[&["airship", "airships", "zeppelin", "dirigible", "blimp"], &["moor", "moored", "mooring", "fasten", "tie"]];
