@@ -183,7 +183,18 @@ impl VectorIndex for SqlVectors {
     }
 
     async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {
-        reading!(self, Work::Bulk, connection => store::pending(connection, model, after, limit))
+        let (mut pending, mut from) = (Vec::new(), after);
+        // Look by look, each on a connection that is lent anew: however many records there are, requests come in between.
+        while pending.len() < limit {
+            let wanted = limit - pending.len();
+            let look = reading!(self, Work::Bulk, connection => store::pending(connection, model, from, wanted))?;
+            pending.extend(look.found);
+            from = look.on;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(pending)
     }
 
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
