@@ -88,7 +88,7 @@ fn note(id: Id, owner: Id) -> Record {
 /// Waits until nothing is pending for the model; answers how long that took.
 async fn embedded(backend: &Backend, model: &str) -> Duration {
     let begun = std::time::Instant::now();
-    while backend.vectors.as_ref().unwrap().pending(model, None, 1).await.unwrap() != [] {
+    while !backend.vectors.as_ref().unwrap().pending(model, None, 1).await.unwrap().is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(60), "it is not embedded");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

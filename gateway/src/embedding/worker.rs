@@ -194,8 +194,10 @@ impl Worker {
         if made > 0 {
             tracing::info!(made, seconds = begun.elapsed().as_secs(), "everything is embedded");
         }
+        // What says nothing, or was set aside, is found each time, and read in vain.
+        let cost = if made > 0 { looked } else { begun.elapsed() };
         let others = *self.parts.others.borrow_and_update() > 0;
-        self.look_at = Instant::now() + if again { Duration::ZERO } else { interval(looked, others) };
+        self.look_at = Instant::now() + if again { Duration::ZERO } else { interval(cost, others) };
         Ok(())
     }
 
@@ -242,7 +244,20 @@ impl Worker {
     }
 }
 
-/// How long until everything is looked through again, which took so long the last time.
-fn interval(looked: Duration, others: bool) -> Duration {
-    if others { (looked * SELDOM).clamp(SOONEST, LATEST) } else { LATEST }
+/// How long until everything is looked through again, which cost so much the last time.
+fn interval(cost: Duration, others: bool) -> Duration {
+    if others { (cost * SELDOM).clamp(SOONEST, LATEST) } else { LATEST }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_takes_a_hundredth_of_the_time_where_others_write() {
+        for (ms, others, seconds) in [(0, true, 5), (10, true, 5), (340, true, 34), (60_000, true, 600), (0, false, 600), (340, false, 600)]
+        {
+            assert_eq!(interval(Duration::from_millis(ms), others), Duration::from_secs(seconds), "{ms} {others}");
+        }
+    }
 }

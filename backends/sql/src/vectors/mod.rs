@@ -4,6 +4,7 @@
 
 mod bytes;
 mod held;
+mod pending;
 mod refresh;
 mod seen;
 mod store;
@@ -183,18 +184,7 @@ impl VectorIndex for SqlVectors {
     }
 
     async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {
-        let (mut pending, mut from) = (Vec::new(), after);
-        // Look by look, each on a connection that is lent anew: however many records there are, requests come in between.
-        while pending.len() < limit {
-            let wanted = limit - pending.len();
-            let look = reading!(self, Work::Bulk, connection => store::pending(connection, model, from, wanted))?;
-            pending.extend(look.found);
-            from = look.on;
-            if from.is_none() {
-                break;
-            }
-        }
-        Ok(pending)
+        pending::first(&self.connections, model, after, limit).await
     }
 
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {

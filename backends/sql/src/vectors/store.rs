@@ -21,9 +21,6 @@ const BESIDE: i64 = 160;
 /// A statement takes so many bytes of vectors, about: 4 MiB.
 const RUN_BYTES: usize = 4 << 20;
 
-/// A look for what is pending goes through so many records: on the embedded engine, which has one connection, some 35 ms.
-const LOOK: i64 = 10_000;
-
 /// Refuses what cannot be stored, whatever is there.
 pub(super) fn check(embeddings: &[Embedding]) -> Result<()> {
     embeddings.iter().try_for_each(|embedding| embedding.check(None))
@@ -200,50 +197,6 @@ pub(super) async fn forget(connection: &mut PgConnection, model: &str, limit: us
         }
     }
     Ok(forgotten)
-}
-
-/// What came of a look for records without an embedding.
-pub(super) struct Look {
-    pub(super) found: Vec<(Kind, Id)>,
-    /// Behind which record the next look begins; `None` at the end.
-    pub(super) on: Option<(Kind, Id)>,
-}
-
-/// Looks through some records for those without an embedding of the model that is of their revision.
-pub(super) async fn pending(connection: &mut PgConnection, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Look> {
-    for (kind, table) in tables() {
-        let behind = match after {
-            Some((done, last)) if kind < done || kind == done && last.is_max() => continue,
-            Some((current, id)) if kind == current => Some(id),
-            _ => None,
-        };
-        let records = with_kind!(kind, T => T::NAME);
-        let mut statement = Statement::new("SELECT kept.id FROM ");
-        statement.sql(records).sql(" AS kept");
-        if let Some(id) = behind {
-            statement.sql(" WHERE kept.id > ").bind(id);
-        }
-        statement.sql(" ORDER BY kept.id LIMIT 1 OFFSET ").bind(LOOK - 1);
-        let last: Option<Id> = statement.row(connection).await?.map(|row| row.try_get(0)).transpose().map_err(from_sqlx)?;
-
-        let mut statement = Statement::new("SELECT kept.id FROM ");
-        statement.sql(records).sql(" AS kept WHERE (SELECT held.revision FROM ").sql(table);
-        statement.sql(" AS held WHERE held.id = kept.id AND held.model = ").bind(model).sql(") IS DISTINCT FROM kept.revision");
-        if let Some(id) = behind {
-            statement.sql(" AND kept.id > ").bind(id);
-        }
-        if let Some(last) = last {
-            statement.sql(" AND kept.id <= ").bind(last);
-        }
-        statement.sql(" ORDER BY kept.id LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let mut found = Vec::new();
-        for row in statement.rows(connection).await? {
-            found.push((kind, row.try_get(0).map_err(from_sqlx)?));
-        }
-        let on = found.get(limit - 1).copied().unwrap_or((kind, last.unwrap_or(Id::max())));
-        return Ok(Look { found, on: Some(on) });
-    }
-    Ok(Look { found: Vec::new(), on: None })
 }
 
 /// Reads embeddings in the order of an export: those of one model and kind, at most.

@@ -33,28 +33,15 @@ async fn a_server_that_comes_up_later_is_waited_for() {
     gateway.stop().await;
 }
 
-#[tokio::test]
-async fn whatever_a_server_answers_no_search_fails_and_nothing_is_lost() {
+/// Has a server be in one mood after the other while notes are written, and then well: no search fails, and every note is near at last.
+async fn bears(moods: &[Mood]) {
     let model = ModelServer::start().await;
     let gateway = Gateway::start_in(&place(&model, json!({ "timeout_seconds": 1, "search_timeout_ms": 200 }))).await;
     let admin = gateway.admin();
-    let moods = [
-        Mood::Answers(401, &[], json!({ "error": { "message": "no such key" } }).to_string()),
-        Mood::Answers(429, &[("retry-after", "1")], String::new()),
-        Mood::Answers(500, &[], "<html>".into()),
-        Mood::Answers(307, &[("location", "http://127.0.0.1:9/")], String::new()),
-        Mood::Answers(200, &[], "garbage".into()),
-        Mood::Answers(200, &[], json!({ "data": [{ "index": 0, "embedding": [null] }] }).to_string()),
-        Mood::WrongCount,
-        Mood::Dimensions(5_000),
-        Mood::Silent,
-        Mood::BreaksOff,
-        Mood::Huge,
-    ];
     let mut notes = Vec::new();
-    for (n, mood) in moods.into_iter().enumerate() {
+    for (n, mood) in moods.iter().enumerate() {
         println!("{mood:?}");
-        model.becomes(mood);
+        model.becomes(mood.clone());
         let before = model.asked().len();
         let id = note(&admin, &format!("Note {n}"), "").await;
         eventually("it is asked", PATIENCE, || async { (model.asked().len() > before).then_some(()) }).await;
@@ -68,6 +55,33 @@ async fn whatever_a_server_answers_no_search_fails_and_nothing_is_lost() {
     up_to_date(&gateway).await;
     assert_eq!(logged(&gateway, "does not take a record"), 0, "it was never about a record");
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_asked_again_later() {
+    bears(&[
+        Mood::Answers(401, &[], json!({ "error": { "message": "no such key" } }).to_string()),
+        Mood::Answers(429, &[("retry-after", "1")], String::new()),
+        Mood::Answers(500, &[], "<html>".into()),
+        Mood::Answers(307, &[("location", "http://127.0.0.1:9/")], String::new()),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_of_no_use_is_not_used() {
+    bears(&[
+        Mood::Answers(200, &[], "garbage".into()),
+        Mood::Answers(200, &[], json!({ "data": [{ "index": 0, "embedding": [null] }] }).to_string()),
+        Mood::WrongCount,
+        Mood::Dimensions(5_000),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_come_to_an_end_is_not_waited_for() {
+    bears(&[Mood::Silent, Mood::BreaksOff, Mood::Huge]).await;
 }
 
 #[tokio::test]
