@@ -56,6 +56,14 @@ pub trait VectorIndex: Send + Sync {
     /// As [`Self::upsert`], and [`crate::ErrorKind::Stale`] when the state write's expectation does not hold.
     async fn load(&self, embeddings: &[Embedding], state: Option<&StateWrite>) -> Result<()>;
 
+    /// Forgets up to `limit` embeddings of a model, whoever sees their records, and answers how many it forgot: fewer than `limit` only
+    /// when none are left, and none of a model that is not there. For whoever no longer uses a model: called until nothing is left, it
+    /// gives back what the model took, and each call is short.
+    ///
+    /// # Errors
+    /// Only those of the backend itself.
+    async fn forget(&self, model: &str, limit: usize) -> Result<usize>;
+
     /// What the index holds, a line a model.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A running gateway, over HTTP: what the commands use when they are given its URL. Problems that it answers become
 //! errors like those of a storage in this process. What must not come in: terminals, files, where the token came from.
 
+mod http;
 mod problem;
 mod url;
 
@@ -16,14 +17,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use problem::{cause, failed, problem};
-use url::{is_loopback, parse};
+pub(crate) use http::http_client;
+pub(crate) use problem::cause;
+use problem::{failed, problem};
+use url::parse;
 
 use crate::secret::TokenSecret;
 use crate::transfer::{JSON_LINES, Report};
 
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take, where it is not a stream.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest page of a list.
@@ -69,25 +70,7 @@ impl Client {
     /// [`ErrorKind::Config`] for what is no such URL, and when there are no certificate authorities to check an `https` one by.
     pub fn new(url: &str, token: TokenSecret) -> Result<Self> {
         let base = parse(url)?;
-        // One provider for the process; a second client finds it there.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("mosaic/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        if base.scheme() == "http" {
-            // Without TLS none are needed, and a machine without any can still reach its own gateway.
-            builder = builder.tls_certs_only(std::iter::empty());
-        }
-        if is_loopback(&base) {
-            // A proxy that the environment names for the world outside would be shown the token, and cannot reach this host.
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| {
-            Error::new(ErrorKind::Config, "the client cannot be set up")
-                .with("reason", cause(&error))
-                .hint("install the system's ca-certificates")
-        })?;
+        let http = http_client(&base)?;
         Ok(Self { http, base, token, view_all: false })
     }
 

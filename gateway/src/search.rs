@@ -1,5 +1,5 @@
-//! Finding records: by their words, by a vector that is near to theirs, or by both, fused into one ranking. What must not come in:
-//! requests, and how words and vectors are looked for, which is the backend's.
+//! Finding records: by their words, by a vector that is near to theirs, or by both, fused into one ranking. The vector is the caller's, or
+//! made from the words. What must not come in: requests, and how words and vectors are looked for, which is the backend's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 use mosaic_core::{Error, ErrorKind, Hit, Id, Kind, Nearby, Neighbour, Record, Result, Scope, Search, Storage, Vector, VectorIndex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::embedding::QueryVectors;
 
 /// In each ranking that has it, the hit at place n (from 1) gets 1 / (DAMPING + n): reciprocal rank fusion, with the constant that its
 /// authors found to be good (Cormack, Clarke and Büttcher, SIGIR 2009).
@@ -22,6 +24,19 @@ pub struct Searcher {
     pub storage: Arc<dyn Storage>,
     /// Their embeddings, if the backend keeps any.
     pub vectors: Option<Arc<dyn VectorIndex>>,
+    /// Makes words into vectors, if there is a model.
+    pub meaning: Option<Arc<QueryVectors>>,
+}
+
+/// What a search is to go by.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'s> {
+    /// Its words alone.
+    Words,
+    /// Its words, and what is near to the text that they are from, as far as the model answers.
+    Text(&'s str),
+    /// A vector, and its words, if it has any.
+    Vector(&'s Vector),
 }
 
 /// What a search found.
@@ -44,22 +59,50 @@ pub enum Used {
 }
 
 impl Searcher {
-    /// Finds what the scope may see, by the search's words if it has any, and by the vector if there is one.
+    /// Finds what the scope may see.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for a vector where the backend keeps none, and those of [`Storage::search`] and [`VectorIndex::nearest`].
-    pub async fn search(&self, scope: Scope, search: &Search, vector: Option<&Vector>) -> Result<Found> {
-        let Some(vector) = vector else {
-            return Ok(Found { items: self.storage.search(scope, search).await?, used: vec![Used::Words] });
-        };
+    /// What goes wrong with a vector that was made from the words is none: the search goes by words alone then.
+    pub async fn search(&self, scope: Scope, search: &Search, by: By<'_>) -> Result<Found> {
+        match (by, &self.meaning) {
+            (By::Vector(vector), _) => self.by_vector(scope, search, vector).await,
+            (By::Text(text), Some(meaning)) => self.by_meaning(scope, search, text, meaning).await,
+            (By::Text(_), None) | (By::Words, _) => Ok(Found { items: self.storage.search(scope, search).await?, used: vec![Used::Words] }),
+        }
+    }
+
+    async fn by_vector(&self, scope: Scope, search: &Search, vector: &Vector) -> Result<Found> {
         let vectors = self.vectors()?;
-        let mut deep = search.clone();
-        deep.limit = deep.limit.max(DEPTH);
-        let nearby = Nearby { kinds: search.kinds.clone(), space_id: search.space_id };
+        let (deep, nearby) = (deep(search), nearby(search));
         let by_words = async { if search.has_words() { self.storage.search(scope, &deep).await } else { Ok(Vec::new()) } };
         let (hits, neighbours) = futures::try_join!(by_words, vectors.nearest(scope, vector, deep.limit, &nearby))?;
         let used = if search.has_words() { vec![Used::Words, Used::Vector] } else { vec![Used::Vector] };
         Ok(Found { items: self.fused(scope, search, hits, &neighbours).await?, used })
+    }
+
+    async fn by_meaning(&self, scope: Scope, search: &Search, text: &str, meaning: &Arc<QueryVectors>) -> Result<Found> {
+        let deep = deep(search);
+        let near = async {
+            let vector = meaning.of(text).await?;
+            match self.vectors().ok()?.nearest(scope, &vector, deep.limit, &nearby(search)).await {
+                Ok(neighbours) => Some(neighbours),
+                Err(error) => {
+                    tracing::debug!(%error, "a search goes by words alone");
+                    if error.kind() == ErrorKind::Invalid {
+                        meaning.forget(text).await;
+                    }
+                    None
+                }
+            }
+        };
+        let (hits, neighbours) = futures::join!(self.storage.search(scope, &deep), near);
+        let mut hits = hits?;
+        let Some(neighbours) = neighbours else {
+            hits.truncate(search.limit);
+            return Ok(Found { items: hits, used: vec![Used::Words] });
+        };
+        Ok(Found { items: self.fused(scope, search, hits, &neighbours).await?, used: vec![Used::Words, Used::Vector] })
     }
 
     /// The index of vectors.
@@ -99,6 +142,18 @@ impl Searcher {
         let session = self.storage.get(scope, Kind::Session, message.session_id).await?;
         Ok(session.and_then(|session| Some(search.hit(&record, Some(&session), session.space_id()?))))
     }
+}
+
+/// The same search, for a ranking that is to be fused.
+fn deep(search: &Search) -> Search {
+    let mut deep = search.clone();
+    deep.limit = deep.limit.max(DEPTH);
+    deep
+}
+
+/// What narrows the search, as it narrows what is near.
+fn nearby(search: &Search) -> Nearby {
+    Nearby { kinds: search.kinds.clone(), space_id: search.space_id }
 }
 
 /// Two rankings in one: by the sum of what each place is worth; what is worth the same stays in the order in which it is named first.

@@ -1,4 +1,4 @@
-//! The backend's background services. They run until the storage is closed; one that ends before takes the process down,
+//! What runs in the background, of the backend and of the gateway itself, until the storage is closed. What ends before takes the process down,
 //! since whoever restarts it does more than a gateway that limps.
 
 use std::collections::HashMap;
@@ -27,8 +27,8 @@ impl Services {
         let failed = |message: &'static str, id| Error::new(ErrorKind::Internal, message).with("service", name(id));
         match ended {
             Ok((id, Err(error))) => error.with("service", name(id)),
-            Ok((id, Ok(()))) => failed("a service of the backend ended by itself", id),
-            Err(crash) => failed("a service of the backend crashed", crash.id()).source(crash),
+            Ok((id, Ok(()))) => failed("a background service ended by itself", id),
+            Err(crash) => failed("a background service crashed", crash.id()).source(crash),
         }
     }
 }
@@ -41,11 +41,11 @@ mod tests {
     async fn a_service_that_ends_is_named() {
         let forever = || Service { name: "forever", run: Box::pin(std::future::pending()) };
         let end = |run| async move { Services::start(vec![forever(), Service { name: "engine", run }]).first_end().await.to_string() };
-        assert_eq!(end(Box::pin(async { Ok(()) })).await, "a service of the backend ended by itself (service=engine)");
+        assert_eq!(end(Box::pin(async { Ok(()) })).await, "a background service ended by itself (service=engine)");
         assert_eq!(
             end(Box::pin(async { Err(Error::new(ErrorKind::Corrupt, "the engine does not start")) })).await,
             "the engine does not start (service=engine)"
         );
-        assert_eq!(end(Box::pin(async { unreachable!() })).await, "a service of the backend crashed (service=engine)");
+        assert_eq!(end(Box::pin(async { unreachable!() })).await, "a background service crashed (service=engine)");
     }
 }

@@ -47,6 +47,14 @@ async fn run(count: usize, dimensions: usize) {
         resident().saturating_sub(before)
     );
 
+    let mut looks = Vec::new();
+    for _ in 0..5 {
+        let begun = Instant::now();
+        assert!(index.pending(MODEL, None, 256).await.unwrap().is_empty());
+        looks.push(begun.elapsed());
+    }
+    println!("a look for what is not embedded, which finds nothing: {:.1} ms", ms(median(looks)));
+
     let mut bare = Vec::new();
     for round in 0..ROUNDS {
         let query = query(round, dimensions);

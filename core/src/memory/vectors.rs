@@ -90,6 +90,16 @@ impl VectorIndex for MemoryVectors {
         Ok(())
     }
 
+    async fn forget(&self, model: &str, limit: usize) -> Result<usize> {
+        let mut tables = self.storage.write()?;
+        let places = |embedding: &Embedding| (embedding.vector.model.clone(), embedding.kind, embedding.id);
+        let forgotten: Vec<_> = of_model(&tables, model).map(places).take(limit).collect();
+        for place in &forgotten {
+            tables.embeddings.remove(place);
+        }
+        Ok(forgotten.len())
+    }
+
     async fn describe(&self) -> Result<Vec<VectorModel>> {
         let tables = self.storage.read()?;
         let mut models: Vec<VectorModel> = Vec::new();

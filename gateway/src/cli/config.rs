@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use mosaic_core::{Check, Result, Status};
 
 use super::output;
-use crate::{config, doctor};
+use crate::{config, doctor, models};
 
 /// Check, show or describe the config
 #[derive(Args)]
@@ -33,6 +33,7 @@ impl Config {
             Command::Check => {
                 let config = config::Config::load(file)?;
                 check(&config).await?;
+                models::embeddings(&config)?;
                 let source = config.source.as_ref().map_or("the defaults".to_owned(), |file| file.display().to_string());
                 output::line(&format!("{source}: good, for tier {} at {}", config.tier, config.listen))?;
             }

@@ -93,7 +93,7 @@ pub(super) fn failed(url: &Url, error: reqwest::Error) -> Error {
 }
 
 /// What is at the bottom of an error.
-pub(super) fn cause(error: &dyn StdError) -> String {
+pub(crate) fn cause(error: &dyn StdError) -> String {
     let mut bottom = error;
     while let Some(error) = bottom.source() {
         bottom = error;

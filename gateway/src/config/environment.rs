@@ -57,15 +57,22 @@ fn typed(text: String, schema: Option<&Value>) -> Value {
     }
 }
 
-/// The schema of the value at a path, as far as plain objects and references lead.
+/// The schema of the value at a path, as far as objects lead that are plain, referred to, or may be left out.
 fn schema_at<'s>(root: &'s Value, keys: &[&str]) -> Option<&'s Value> {
-    keys.iter().try_fold(root, |schema, key| {
-        let inner = schema.get("properties")?.get(key)?;
-        match inner.get("$ref").and_then(Value::as_str) {
-            Some(reference) => root.pointer(reference.strip_prefix('#')?),
-            None => Some(inner),
-        }
-    })
+    keys.iter().try_fold(root, |schema, key| settled(root, schema.get("properties")?.get(key)?))
+}
+
+/// The schema that another one stands for: by a reference, or as the one thing it may be besides null.
+fn settled<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        return settled(root, root.pointer(reference.strip_prefix('#')?)?);
+    }
+    let Some(several) = schema.get("anyOf").and_then(Value::as_array) else { return Some(schema) };
+    let mut others = several.iter().filter(|schema| schema.get("type").and_then(Value::as_str) != Some("null"));
+    match (others.next(), others.next()) {
+        (Some(only), None) => settled(root, only),
+        _ => Some(schema),
+    }
 }
 
 impl Provider for Setting {

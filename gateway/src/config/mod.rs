@@ -8,6 +8,7 @@
 mod environment;
 mod limits;
 mod log;
+mod models;
 mod schema;
 mod shown;
 mod startup;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value};
 
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
+pub use models::{EmbeddingModel, Models};
 pub use schema::schema;
 pub use startup::Startup;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub startup: Startup,
     /// What is logged, and how.
     pub log: Log,
+    /// Which models it works with.
+    pub models: Models,
     /// What relative paths start from; empty for the working directory.
     pub base_dir: PathBuf,
     /// The file it was read from, if there is one.
@@ -67,6 +71,7 @@ struct Own {
     limits: Limits,
     startup: Startup,
     log: Log,
+    models: Models,
 }
 
 impl Config {
@@ -115,11 +120,12 @@ impl Config {
                 }
             }
         }
-        let Own { tier, listen, limits, startup, log } = figment.extract().map_err(refused)?;
+        let Own { tier, listen, limits, startup, log, models } = figment.extract().map_err(refused)?;
         limits.validate().map_err(|(key, error)| located(error, figment, &format!("limits.{key}")))?;
         log.env_filter().map_err(|error| located(error, figment, "log.filter"))?;
+        models.validate().map_err(|(key, error)| located(error, figment, &key))?;
         let base_dir = source.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-        Ok(Self { tier, listen, limits, startup, log, base_dir, source, sections })
+        Ok(Self { tier, listen, limits, startup, log, models, base_dir, source, sections })
     }
 
     /// The section of the tier that was chosen; an empty object when it has none.
@@ -135,6 +141,7 @@ impl Config {
         all.insert("limits".into(), serde_json::json!(self.limits));
         all.insert("startup".into(), serde_json::json!(self.startup));
         all.insert("log".into(), serde_json::json!(self.log));
+        all.insert("models".into(), self.models.shown());
         all.extend(self.sections.clone());
         all.insert(self.tier.clone(), self.section_with_defaults());
         shown::without_secrets(Value::Object(all))
@@ -167,6 +174,7 @@ fn defaults() -> Map<String, Value> {
     own.insert("limits".into(), serde_json::json!(Limits::default()));
     own.insert("startup".into(), serde_json::json!(Startup::default()));
     own.insert("log".into(), serde_json::json!(Log::default()));
+    own.insert("models".into(), serde_json::json!({}));
     own
 }
 

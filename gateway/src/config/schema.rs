@@ -4,7 +4,7 @@ use mosaic_core::registry;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::{LISTEN, Limits, Log, Startup, TIER};
+use super::{LISTEN, Limits, Log, Models, Startup, TIER};
 use crate::schema::hoist;
 
 /// The JSON Schema (2020-12) of the config file.
@@ -22,6 +22,7 @@ pub fn schema() -> Value {
     properties.insert("limits".into(), section::<Limits>(&mut definitions));
     properties.insert("startup".into(), section::<Startup>(&mut definitions));
     properties.insert("log".into(), section::<Log>(&mut definitions));
+    properties.insert("models".into(), section::<Models>(&mut definitions));
     for tier in registry::known_tiers().unwrap_or_default() {
         let section = match backends.iter().find(|entry| entry.tier == tier) {
             Some(entry) => settled((entry.schema)().to_value(), &format!("{tier}."), &mut definitions),

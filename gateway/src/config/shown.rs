@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-const HIDDEN: &str = "[hidden]";
+pub(super) const HIDDEN: &str = "[hidden]";
 
 /// What is part of the names of secrets, in lower case and without what joins words.
 const SECRETS: &[&str] = &["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey"];

@@ -15,6 +15,8 @@ use super::health::Pulse;
 use super::problem::{Problem, UNAVAILABLE};
 use crate::auth::Authenticator;
 use crate::config::Limits;
+use crate::embedding::QueryVectors;
+use crate::models::Embeddings;
 use crate::records::Records;
 use crate::search::Searcher;
 
@@ -36,6 +38,8 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// Cancelled when the gateway begins to stop.
     pub stopping: CancellationToken,
+    /// Makes what is searched for into vectors, where there is such a model.
+    pub model: Option<Arc<Embeddings>>,
 }
 
 /// What requests share.
@@ -70,9 +74,11 @@ impl App {
     pub async fn open(&self, backend: &Backend) -> Result<()> {
         let storage = &backend.storage;
         let clock = &self.parts.clock;
+        let meaning = self.parts.model.as_ref().filter(|_| backend.vectors.is_some());
+        let meaning = meaning.map(|model| QueryVectors::new(Arc::clone(model), Arc::clone(&backend.cache)));
         let data = Data {
             records: Records { storage: Arc::clone(storage), clock: Arc::clone(clock), ids: Arc::clone(&self.parts.ids) },
-            searcher: Searcher { storage: Arc::clone(storage), vectors: backend.vectors.clone() },
+            searcher: Searcher { storage: Arc::clone(storage), vectors: backend.vectors.clone(), meaning },
             auth: Authenticator::new(Arc::clone(storage), Arc::clone(&backend.cache), Arc::clone(clock), self.parts.tasks.clone()),
             cache: Arc::clone(&backend.cache),
             cursors: CursorKey::load(&**storage).await?,

@@ -16,6 +16,7 @@ use super::paths;
 use super::problem::Problem;
 use super::records::no_params;
 use super::sign_in::Caller;
+use crate::models::OURS;
 
 /// An embedding of a record. It takes the place of an earlier one by the same model.
 #[derive(Deserialize, JsonSchema)]
@@ -47,6 +48,12 @@ async fn give(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> Re
     let id = paths::id(kind, path)?;
     let fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
     let NewEmbedding { model, components, revision } = body::fields(fields).map_err(Problem::malformed)?;
+    if model.starts_with(OURS) {
+        return Err(Error::invalid(format!("names that begin with {OURS} are for the gateway's own embeddings"))
+            .with("field", "model")
+            .hint("give the model's own name")
+            .into());
+    }
     let vectors = caller.data.searcher.vectors()?;
     let record = caller.data.records.get(scope, kind, id).await?;
     paths::check(&record, path)?;

@@ -51,7 +51,7 @@ pub fn router(app: Arc<App>) -> Router {
         }
     }
     api = api.route("/api/v1/me", get(me::me));
-    api = api.route("/api/v1/search", get(search::by_words).post(search::by_any));
+    api = api.route("/api/v1/search", get(search::by_text).post(search::by_any));
     api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));
     Router::new()
         .merge(api.route_layer(from_fn_with_state(Arc::clone(&app), sign_in::sign_in)))

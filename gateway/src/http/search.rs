@@ -1,4 +1,4 @@
-//! Searching: `GET /api/v1/search` by words, `POST` by words, a vector, or both. What must not come in: how records are found, and who
+//! Searching: `GET /api/v1/search` by a text, `POST` by a text, a vector, or both. What must not come in: how records are found, and who
 //! may see them.
 
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::body::{self, JSON};
 use super::params::Params;
 use super::problem::Problem;
 use super::sign_in::Caller;
-use crate::search::Found;
+use crate::search::{By, Found};
 
 /// The parameters of a `GET`.
-pub(super) const PARAMS: [&str; 5] = ["q", "kind", "space_id", "limit", "view"];
+pub(super) const PARAMS: [&str; 6] = ["q", "kind", "space_id", "limit", "by", "view"];
 
 /// What to search for. There must be words, or a vector, or both.
 #[derive(Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub(super) struct Wanted {
     /// A vector that is near to those of what is wanted.
     #[serde(default)]
     vector: Option<Components>,
+    /// What to go by, if not by all that there is: words, so that no vector is made from them.
+    #[serde(default)]
+    by: Option<Only>,
     /// Only of these kinds.
     #[serde(default)]
     kind: Vec<Kind>,
@@ -42,6 +45,14 @@ pub(super) struct Wanted {
     #[serde(default)]
     #[schemars(range(min = 1, max = SEARCH_HITS))]
     limit: Option<usize>,
+}
+
+/// What a search may be held to.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Only {
+    /// The words of the text.
+    Words,
 }
 
 /// A vector, and the model that made it.
@@ -63,13 +74,16 @@ impl From<Components> for Vector {
 }
 
 /// `GET /api/v1/search`
-pub(super) async fn by_words(caller: Caller, request: Request) -> Result<Json<Found>, Problem> {
+pub(super) async fn by_text(caller: Caller, request: Request) -> Result<Json<Found>, Problem> {
     let mut params = Params::read(request.uri().query(), &PARAMS).map_err(Problem::malformed)?;
     let view_all = params.take_flag("view", "all").map_err(Problem::malformed)?;
-    let search = read(params).map_err(Problem::malformed)?;
+    let only_words = params.take_flag("by", "words").map_err(Problem::malformed)?;
+    let text = params.take("q");
+    let search = read(text.as_deref(), params).map_err(Problem::malformed)?;
     // What is searched is content, and one content's scope is another's.
     let scope = caller.reading(Kind::Note, view_all, request.uri().path())?;
-    Ok(Json(caller.data.searcher.search(scope, &search, None).await?))
+    let by = text.as_deref().filter(|_| !only_words).map_or(By::Words, By::Text);
+    Ok(Json(caller.data.searcher.search(scope, &search, by).await?))
 }
 
 /// `POST /api/v1/search`
@@ -89,7 +103,16 @@ pub(super) async fn by_any(State(app): State<Arc<App>>, caller: Caller, request:
     if let Some(vector) = &vector {
         vector.check(None).map_err(Problem::malformed)?;
     }
-    Ok(Json(caller.data.searcher.search(scope, &search, vector.as_ref()).await?))
+    let by = match (&vector, &wanted.q, wanted.by) {
+        (Some(_), _, Some(Only::Words)) => {
+            let error = Error::invalid("the search is by words alone, and has a vector").with("field", "by");
+            return Err(Problem::malformed(error.hint("leave out by, or the vector")));
+        }
+        (Some(vector), ..) => By::Vector(vector),
+        (None, Some(text), None) => By::Text(text),
+        (None, ..) => By::Words,
+    };
+    Ok(Json(caller.data.searcher.search(scope, &search, by).await?))
 }
 
 fn build(text: Option<&str>, by_vector: bool, kinds: Vec<Kind>) -> Result<Search> {
@@ -101,10 +124,9 @@ fn build(text: Option<&str>, by_vector: bool, kinds: Vec<Kind>) -> Result<Search
     search.kinds(kinds).map_err(|error| error.with("field", "kind"))
 }
 
-fn read(mut params: Params) -> Result<Search> {
-    let text =
-        params.take("q").ok_or_else(|| Error::invalid("the search does not say for what").with("parameter", "q").hint("use q=words"))?;
-    let mut search = Search::new(&text).map_err(|error| error.with("parameter", "q"))?;
+fn read(text: Option<&str>, mut params: Params) -> Result<Search> {
+    let text = text.ok_or_else(|| Error::invalid("the search does not say for what").with("parameter", "q").hint("use q=words"))?;
+    let mut search = Search::new(text).map_err(|error| error.with("parameter", "q"))?;
     if let Some(kinds) = params.take("kind") {
         let kinds = kinds.split(',').map(str::parse).collect::<Result<Vec<Kind>>>()?;
         search = search.kinds(kinds).map_err(|error| error.with("parameter", "kind"))?;

@@ -2,6 +2,7 @@
 //! is under way come to its end, the second does not wait for it; a part of the backend that ends by itself ends it all.
 //! What must not come in: what requests are about.
 
+mod background;
 mod connections;
 mod descriptors;
 mod listener;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::first_admin::{FirstAdmin, Place};
 use crate::http::{App, Parts};
+use crate::models;
 use crate::open;
 use crate::services::Services;
 use crate::telemetry::{self, Writer};
@@ -48,6 +50,7 @@ pub async fn run(config: Config) -> Result<()> {
 
 async fn live(config: &Config, log: &Writer) -> Result<()> {
     let start = Instant::now();
+    let model = models::embeddings(config)?.map(Arc::new);
     let mut signals = Signals::new()?;
     let listener = match listener::bind(config.listen).await {
         Ok(listener) => listener,
@@ -69,6 +72,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         metrics: metrics.clone(),
         tasks: tasks.clone(),
         stopping: stop.soft.clone(),
+        model: model.clone(),
     });
     tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(
         listener,
@@ -83,7 +87,9 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         opened = open::backend(config, "serve", Some(url.clone())) => opened?,
         () = signals.next() => return Ok(()),
     };
-    let mut services = Services::start(std::mem::take(&mut backend.services));
+    let mut services = std::mem::take(&mut backend.services);
+    services.extend(background::services(&mut backend, model.as_ref(), &url, &stop.soft, &tasks));
+    let mut services = Services::start(services);
     let outcome = tokio::select! {
         outcome = answer(&app, &backend, config, &url, start, log) => outcome,
         error = services.first_end() => Err(error),

@@ -105,6 +105,7 @@ impl World {
             metrics: telemetry::metrics().unwrap(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
+            model: None,
         });
         let people = People { storage: &*backend.storage, clock: &*clock, ids: &*ids };
         let root = people.person("root", UserRole::Admin, TokenScope::ALL).await;

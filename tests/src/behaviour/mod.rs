@@ -314,6 +314,7 @@ macro_rules! behaviour_cases {
                 an_embedding_ends_with_its_record
                 embeddings_are_exported_in_order_and_loaded
                 a_state_goes_with_loaded_embeddings
+                a_model_is_forgotten_piece_by_piece
                 an_index_describes_its_models
             }
             visibility {

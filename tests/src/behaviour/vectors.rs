@@ -230,6 +230,28 @@ pub async fn a_state_goes_with_loaded_embeddings(env: &Env) {
     assert_eq!(env.storage.state(&name).await.unwrap().unwrap().version, 1);
 }
 
+pub async fn a_model_is_forgotten_piece_by_piece(env: &Env) {
+    let index = Index::of(env);
+    let other = Index::of(env);
+    let user = env.user().await;
+    let notes = circle(env, &index, &user, 5).await;
+    other.upsert(&notes[0], &[1.0, 0.0]).await;
+    assert_eq!(index.vectors.forget(&env.name(), 9).await.unwrap(), 0, "a model that is not there");
+    assert_eq!(index.vectors.forget(&index.model, 0).await.unwrap(), 0);
+    assert_eq!(index.vectors.forget(&index.model, 3).await.unwrap(), 3);
+    let left = index.nearest(as_user(&user), &[1.0, 0.0], 9, &Nearby::default()).await;
+    assert!(left.len() == 2 && left.iter().all(|id| ids(&notes).contains(id)), "{left:?}");
+    assert_eq!(index.vectors.forget(&index.model, 3).await.unwrap(), 2);
+    assert!(index.nearest(as_user(&user), &[1.0, 0.0], 9, &Nearby::default()).await.is_empty());
+    assert!(index.vectors.describe().await.unwrap().iter().all(|model| model.model != index.model));
+    let pending = pending(&index).await;
+    assert!(notes.iter().all(|note| pending.contains(&(note.kind(), note.id()))));
+    // It begins anew, with any dimensions; and another model's embeddings are not touched.
+    index.upsert(&notes[1], &[1.0, 0.0, 0.0]).await;
+    assert_eq!(index.nearest(as_user(&user), &[1.0, 0.0, 0.0], 9, &Nearby::default()).await, [notes[1].id()]);
+    assert_eq!(other.nearest(as_user(&user), &[1.0, 0.0], 9, &Nearby::default()).await, [notes[0].id()]);
+}
+
 pub async fn an_index_describes_its_models(env: &Env) {
     let index = Index::of(env);
     let user = env.user().await;

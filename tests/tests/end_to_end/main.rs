@@ -14,6 +14,7 @@ mod cancel;
 mod commands;
 mod crash;
 mod docs;
+mod embeddings;
 mod harness;
 mod refusals;
 mod requests;

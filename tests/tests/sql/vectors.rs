@@ -115,3 +115,27 @@ async fn no_more_models_are_kept_than_can_be_looked_at() {
     assert_eq!((near(64).await, near(7).await, near(8).await), (1, 1, 0));
     place.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pending_is_found_however_many_records_are_looked_through() {
+    const COUNT: u128 = 20_001;
+    let place = with_notes(COUNT).await;
+    let index = place.storage.vectors(1 << 30);
+    let pending = async |after: Option<u128>, limit| {
+        let pending = index.pending("model", after.map(|after| (Kind::Note, id(after))), limit).await.unwrap();
+        pending.into_iter().map(|(_, id)| id.as_u128()).collect::<Vec<_>>()
+    };
+    assert!(pending(None, 30_000).await.into_iter().eq(1..=COUNT), "all of them, over several looks");
+    assert!(pending(Some(9_990), 20).await.into_iter().eq(9_991..=10_010));
+
+    let missing = [10_000, 10_001, COUNT];
+    let embeddings: Vec<_> = (1..=COUNT).filter(|n| !missing.contains(n)).map(|n| embedding(n, &[1.0])).collect();
+    index.load(&embeddings, None).await.unwrap();
+    for limit in [1, 2, 3, 100] {
+        assert_eq!(pending(None, limit).await, missing[..limit.min(3)]);
+    }
+    assert_eq!(pending(Some(10_000), 100).await, missing[1..]);
+    assert_eq!(pending(Some(COUNT), 100).await, [0; 0]);
+    assert_eq!(pending(None, 0).await, [0; 0]);
+    place.close().await;
+}

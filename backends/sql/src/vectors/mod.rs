@@ -4,6 +4,7 @@
 
 mod bytes;
 mod held;
+mod pending;
 #[cfg(feature = "pgvector")]
 pub(crate) mod pgvector;
 mod refresh;
@@ -188,7 +189,7 @@ impl VectorIndex for SqlVectors {
     }
 
     async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {
-        reading!(self, Work::Bulk, connection => store::pending(connection, model, after, limit))
+        pending::first(&self.connections, model, after, limit).await
     }
 
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
@@ -203,6 +204,15 @@ impl VectorIndex for SqlVectors {
             }
             store::upsert(connection, Scope::System, embeddings, Form::Plain, self.memory).await.map(|_| ())
         })
+    }
+
+    async fn forget(&self, model: &str, limit: usize) -> Result<usize> {
+        let forgotten = writing!(self, Work::Bulk, connection => store::forget(connection, model, limit))?;
+        if forgotten < limit {
+            // Nobody asks for what is near to a model that is no longer used, which would notice that all of it went.
+            self.models.write().unwrap_or_else(PoisonError::into_inner).remove(model);
+        }
+        Ok(forgotten)
     }
 
     async fn describe(&self) -> Result<Vec<VectorModel>> {

@@ -233,35 +233,20 @@ pub(super) async fn remove(connection: &mut PgConnection, scope: Scope, kind: Ki
     })
 }
 
-/// Reads the places of records without an embedding of the model that is of their revision.
-pub(super) async fn pending(
-    connection: &mut PgConnection,
-    model: &str,
-    after: Option<(Kind, Id)>,
-    limit: usize,
-) -> Result<Vec<(Kind, Id)>> {
-    let mut pending = Vec::new();
-    for (kind, table) in tables() {
-        let behind = match after {
-            Some((done, _)) if kind < done => continue,
-            Some((current, id)) if kind == current => Some(id),
-            _ => None,
-        };
-        let mut statement = Statement::new("SELECT kept.id FROM ");
-        statement.sql(with_kind!(kind, T => T::NAME)).sql(" AS kept WHERE (SELECT held.revision FROM ").sql(table);
-        statement.sql(" AS held WHERE held.id = kept.id AND held.model = ").bind(model).sql(") IS DISTINCT FROM kept.revision");
-        if let Some(id) = behind {
-            statement.sql(" AND kept.id > ").bind(id);
-        }
-        statement.sql(" ORDER BY kept.id LIMIT ").bind(i64::try_from(limit - pending.len()).unwrap_or(i64::MAX));
-        for row in statement.rows(connection).await? {
-            pending.push((kind, row.try_get(0).map_err(from_sqlx)?));
-        }
-        if pending.len() == limit {
+/// Removes some embeddings of a model, whosever they are; answers how many.
+pub(super) async fn forget(connection: &mut PgConnection, model: &str, limit: usize) -> Result<usize> {
+    let mut forgotten = 0;
+    for (_, table) in tables() {
+        let mut statement = Statement::new("DELETE FROM ");
+        statement.sql(table).sql(" AS held WHERE held.model = ").bind(model).sql(" AND held.id IN (SELECT few.id FROM ").sql(table);
+        statement.sql(" AS few WHERE few.model = ").bind(model).sql(" ORDER BY few.id LIMIT ");
+        statement.bind(i64::try_from(limit - forgotten).unwrap_or(i64::MAX)).sql(")");
+        forgotten += usize::try_from(statement.run(&mut *connection).await?).unwrap_or(usize::MAX);
+        if forgotten >= limit {
             break;
         }
     }
-    Ok(pending)
+    Ok(forgotten)
 }
 
 /// Reads embeddings in the order of an export: those of one model and kind, at most.

@@ -23,10 +23,11 @@ Examples:
   mosaic search in-place updates --kind note,task --team kiln
   mosaic search kiln --json | jq -r '.items[].id'
 
-Found is what holds every word, in any case, with or without accents; the best comes first.
+Found is what holds every word, in any case, with or without accents, and, where the gateway has an embedding
+model, what means the like; the best comes first. --by words leaves the model out.
 A running gateway is needed: give its url with --url or MOSAIC_URL.";
 
-/// Find tasks, notes and messages by their words
+/// Find tasks, notes and messages by their words, and by what they mean
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Search {
@@ -39,6 +40,9 @@ pub(in crate::cli) struct Search {
         value_parser = PossibleValuesParser::new(Kind::searched().map(Kind::singular)),
     )]
     kind: Vec<String>,
+    /// Go by this alone
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["words"]))]
+    by: Option<String>,
     /// Only in this team's space: slug or id
     #[arg(long)]
     team: Option<String>,
@@ -63,7 +67,7 @@ impl Search {
 
     async fn find(self, client: Client) -> Result<()> {
         let team = names::team_field(&client, self.team.as_deref()).await?;
-        let mut wanted = given([("q", Some(self.words.join(" "))), ("space_id", team)]);
+        let mut wanted = given([("q", Some(self.words.join(" "))), ("space_id", team), ("by", self.by)]);
         wanted.insert("limit".into(), self.limit.into());
         if !self.kind.is_empty() {
             wanted.insert("kind".into(), self.kind.into());

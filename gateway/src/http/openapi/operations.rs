@@ -143,23 +143,25 @@ pub(super) fn others() -> Map<String, Value> {
         } },
         "/api/v1/search": { "get": {
             "operationId": "search", "tags": ["search"],
-            "summary": "Find records by their words",
+            "summary": "Find records by a text",
             "description": format!("Finds the {} that hold every word, in any form of it and whatever its case, and puts those first that say most of them. \
-                Punctuation is passed over. Up to {SEARCH_WORDS} words.", Kind::searched().map(Kind::plural).collect::<Vec<_>>().join(", ")),
+                Punctuation is passed over. Up to {SEARCH_WORDS} words. Where the gateway has an embedding model, also finds those that are near to the text in \
+                meaning, and fuses both rankings as a search by a vector does; when the model does not answer soon, the search goes by words alone, as used says.", Kind::searched().map(Kind::plural).collect::<Vec<_>>().join(", ")),
             "parameters": [
-                { "name": "q", "in": "query", "required": true, "description": "The words.", "schema": { "type": "string", "maxLength": SEARCH_BYTES } },
+                { "name": "q", "in": "query", "required": true, "description": "The text.", "schema": { "type": "string", "maxLength": SEARCH_BYTES } },
                 { "name": "kind", "in": "query", "description": "Only of these kinds: names, with commas between.", "style": "form", "explode": false,
                   "schema": { "type": "array", "items": { "type": "string", "enum": kinds } } },
                 query("space_id", "Only of this space: a team's id, or the caller's own.", json!({ "type": "string", "format": "uuid" })),
                 query("limit", "The most hits.", json!({ "type": "integer", "minimum": 1, "maximum": SEARCH_HITS, "default": 20 })),
+                query("by", "Go by the words alone, also where there is an embedding model.", json!({ "type": "string", "enum": ["words"] })),
                 view(),
             ],
             "responses": with_problems(json!({ "200": json_response("What was found.", "Found") }), &[]),
         }, "post": {
             "operationId": "search_by_vector", "tags": ["search"],
-            "summary": "Find records by a vector, by their words, or by both",
+            "summary": "Find records by a vector, by a text, or by both",
             "description": "By both, the two rankings are fused: each gives a hit 1 / (60 + its place in it). Neighbours are those with the smallest cosine distance, \
-                of what the caller may see. What the search went by is said in used.",
+                of what the caller may see. What the search went by is said in used. A text without a vector is searched for as by GET.",
             "parameters": [view()],
             "requestBody": { "required": true, "content": { "application/json": { "schema": reference("Wanted") } } },
             "responses": with_problems(json!({ "200": json_response("What was found.", "Found") }), &[413, 415, 422, 501]),

@@ -47,6 +47,7 @@ async fn open(limits: Limits) -> Opened {
         metrics: telemetry::metrics().unwrap(),
         tasks: tasks.clone(),
         stopping: stop.soft.clone(),
+        model: None,
     });
     let (backend, secret, at) = (memory::open(), TokenSecret::generate().unwrap(), SystemClock.now());
     let id = Id::from_u128(1);

@@ -20,7 +20,7 @@ use mosaic_core::{
 use tokio::time::Instant;
 
 use super::store::{self, Form};
-use super::{refresh, store::NO_BOUND};
+use super::{pending, refresh, store::NO_BOUND};
 use crate::connection::{Connections, Work};
 use crate::work::{once, reading, transacting, writing};
 use crate::{error, schema, state};
@@ -109,7 +109,7 @@ impl VectorIndex for PgVectors {
     }
 
     async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {
-        reading!(self, Work::Bulk, connection => store::pending(connection, model, after, limit))
+        pending::first(&self.connections, model, after, limit).await
     }
 
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
@@ -124,6 +124,10 @@ impl VectorIndex for PgVectors {
             }
             store::upsert(connection, Scope::System, embeddings, Form::Directed, NO_BOUND).await.map(|_| ())
         })
+    }
+
+    async fn forget(&self, model: &str, limit: usize) -> Result<usize> {
+        writing!(self, Work::Bulk, connection => store::forget(connection, model, limit))
     }
 
     async fn describe(&self) -> Result<Vec<VectorModel>> {
