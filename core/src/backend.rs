@@ -64,8 +64,21 @@ impl Options {
                 whole if whole == "." => tier.to_owned(),
                 key => format!("{tier}.{key}"),
             };
-            refusal::config_key(&key, error.inner())
+            refusal::config_key(&key, without_value(&error.inner().to_string()))
         })
+    }
+}
+
+/// Serde's words about a value that does not fit, without the value: it may be a secret in the wrong place. As it writes them:
+/// `invalid type: string "p4ss", expected u16`, and ``unknown variant `p4ss`, expected `a` or `b` ``.
+fn without_value(words: &str) -> String {
+    let repeats = ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|start| words.starts_with(start));
+    match words.rsplit_once(", expected ") {
+        Some((found, expected)) if repeats => {
+            let sort = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("{sort}, expected {expected}")
+        }
+        _ => words.to_owned(),
     }
 }
 
@@ -201,10 +214,25 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_does_not_fit_is_not_repeated() {
+        for (words, expected) in [
+            ("invalid type: string \"p4ss\", expected u16", "invalid type: string, expected u16"),
+            ("invalid type: string \"p4ss\", expected \", expected u16", "invalid type: string, expected u16"),
+            ("invalid value: integer `4711`, expected a nonzero u16", "invalid value: integer, expected a nonzero u16"),
+            ("invalid type: map, expected u16", "invalid type: map, expected u16"),
+            ("unknown variant `p4ss`, expected one of `a`, `b`", "unknown variant, expected one of `a`, `b`"),
+            ("unknown field `sever`, expected `server`", "unknown field `sever`, expected `server`"),
+            ("it is not set", "it is not set"),
+        ] {
+            assert_eq!(without_value(words), expected);
+        }
+    }
+
+    #[test]
     fn a_section_is_read_or_the_key_named() {
         assert_eq!(parse(json!({ "server": { "port": 80 } })).unwrap().server.port, 80);
         for (section, expected) in [
-            (json!({ "server": { "port": "x" } }), "acme.server.port cannot be used: invalid type: string \"x\", expected u16"),
+            (json!({ "server": { "port": "x" } }), "acme.server.port cannot be used: invalid type: string, expected u16 (key="),
             (json!({ "sever": {} }), "acme.sever cannot be used: unknown field `sever`, expected `server`"),
             (json!({}), "acme cannot be used: missing field `server`"),
         ] {

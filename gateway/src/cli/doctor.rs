@@ -98,8 +98,8 @@ impl Line {
     }
 }
 
-/// The report for people: a line a check, what to do about it below, and last of all what it comes to. Nothing is cut. A terminal
-/// that is too narrow has what was found on lines of its own, broken between words.
+/// The report for people: a line a check, what to do about it below, and last of all what it comes to. Nothing is cut. On a terminal
+/// that is too narrow, what was found is below too, broken between words.
 fn text(report: &Report, screen: Screen) -> String {
     let lines: Vec<_> = report.checks().iter().map(Line::of).collect();
     let widest = |of: fn(&Line) -> &str| lines.iter().map(|line| width(of(line))).max().unwrap_or(0);
@@ -128,8 +128,8 @@ fn text(report: &Report, screen: Screen) -> String {
             hang(&mut text, &line.message, second, columns(second), |text| text.to_owned());
         }
         if let Some(remediation) = &line.remediation {
-            text.extend([" ".repeat(second), "→ ".to_owned()]);
-            hang(&mut text, remediation, second + 2, columns(second + 2), |text| text.to_owned());
+            // A command that is copied has to be one line. Where it is too long for the screen, the screen breaks it.
+            text.extend([&" ".repeat(second), "→ ", remediation, "\n"]);
         }
     }
     text.push('\n');
@@ -213,8 +213,7 @@ tier local is not well, 1 of 3 checks is red: local.writable; 1 is yellow: local
           → free some space
 ✗ red     local.writable   2004 ms  disk /srv/other/data
           no room (dir=/srv/data, free_mib=2, needed_mib=200)
-          → free some space there, or choose another directory with
-            MOSAIC_LOCAL__DATA_DIR
+          → free some space there, or choose another directory with MOSAIC_LOCAL__DATA_DIR
 
 tier local is not well, 1 of 3 checks is red: local.writable; 1 is yellow: local.space";
         assert_eq!(on(Some(80)), expected);

@@ -195,11 +195,11 @@ fn find(named: Option<PathBuf>) -> Result<Option<PathBuf>> {
 fn refused(error: figment::Error) -> Error {
     let why = match &error.kind {
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-            format!("found {}, expected {expected}", sort_of(found))
+            format!("invalid type: {}, expected {expected}", sort_of(found))
         }
         // The parser's own words for a file whose JSON is something else.
         Kind::Message(message) if message.starts_with("invalid type") => "not a JSON object".to_owned(),
-        Kind::UnknownVariant(_, known) => format!("not one of {}", known.join(", ")),
+        Kind::UnknownVariant(_, known) => format!("unknown variant, expected one of {}", known.join(", ")),
         other => other.to_string(),
     };
     let mut refused = Error::new(ErrorKind::Config, format!("the config cannot be used: {why}"));
@@ -211,12 +211,13 @@ fn refused(error: figment::Error) -> Error {
 
 fn sort_of(found: &Actual) -> &'static str {
     match found {
-        Actual::Bool(_) => "true or false",
-        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
-        Actual::Char(_) | Actual::Str(_) => "a text",
+        Actual::Bool(_) => "boolean",
+        Actual::Unsigned(_) | Actual::Signed(_) => "integer",
+        Actual::Float(_) => "floating point",
+        Actual::Char(_) | Actual::Str(_) => "string",
         Actual::Unit | Actual::Option => "null",
-        Actual::Seq => "a list",
-        Actual::Map => "an object",
+        Actual::Seq => "sequence",
+        Actual::Map => "map",
         _ => "something else",
     }
 }

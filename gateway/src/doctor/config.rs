@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use mosaic_core::{Check, Error, ErrorKind, Result, Status, registry};
+use mosaic_core::{Check, Error, ErrorKind, Finding, Result, registry};
 use tokio::time::{Instant, timeout_at};
 
-use super::finding;
 use crate::config::{Config, FILE};
 
 const ID: &str = "gateway.config";
@@ -17,10 +16,10 @@ pub(super) async fn look(file: Option<&Path>, deadline: Instant) -> (Check, Opti
         Ok(config) => {
             let found = registry::backend(&config.tier).map(|entry| {
                 let read = if config.source.is_some() { "read:" } else { "no such file; the defaults and the environment say" };
-                (Status::Green, format!("{read} tier {} at {}", entry.tier, config.listen), None)
+                Finding::well(format!("{read} tier {} at {}", entry.tier, config.listen))
             });
             let target = absolute(config.source.as_deref().unwrap_or(Path::new(FILE)));
-            (finding(ID, Check::CONFIG, target, begun, found), Some(config))
+            (Check::of(ID, Check::CONFIG, target, &found).took(begun.elapsed()), Some(config))
         }
         Err(error) => {
             let target = match (error.get("variable"), error.get("file").map(Path::new).or(file)) {
@@ -28,7 +27,7 @@ pub(super) async fn look(file: Option<&Path>, deadline: Instant) -> (Check, Opti
                 (None, Some(file)) => absolute(file),
                 (None, None) => absolute(Path::new(FILE)),
             };
-            (finding(ID, Check::CONFIG, target, begun, Err(error)), None)
+            (Check::of(ID, Check::CONFIG, target, &Err(error)).took(begun.elapsed()), None)
         }
     }
 }

@@ -9,14 +9,13 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use mosaic_core::{Check, Error, ErrorKind, Status};
+use mosaic_core::{Check, Error, ErrorKind, Finding};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Found, finding};
 use crate::serve::{choose_another, reached, refused};
 
 const ID: &str = "gateway.listen";
@@ -49,12 +48,11 @@ enum There {
 pub(super) async fn look(listen: SocketAddr, deadline: Instant) -> Check {
     let begun = Instant::now();
     let found = if listen.port() == 0 {
-        let message = "not looked at: with port 0, a gateway takes a free port at each start".to_owned();
-        Ok((Status::Green, message, None))
+        Ok(Finding::well("not looked at: with port 0, a gateway takes a free port at each start"))
     } else {
         describe(listen, ask(listen, deadline).await)
     };
-    finding(ID, SERVICE, listen.to_string(), begun, found)
+    Check::of(ID, SERVICE, listen, &found).took(begun.elapsed())
 }
 
 async fn ask(listen: SocketAddr, deadline: Instant) -> There {
@@ -122,32 +120,30 @@ fn is_of_this_machine(address: SocketAddr) -> bool {
     !UdpSocket::bind(SocketAddr::new(address.ip(), 0)).is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
-fn describe(listen: SocketAddr, there: There) -> Found {
+fn describe(listen: SocketAddr, there: There) -> mosaic_core::Result<Finding> {
     let see_who = format!("see who it is: ss -ltnp 'sport = :{}'", listen.port());
+    let see_others = "see what the other checks say, and the gateway's log";
     match there {
-        There::Nobody => Ok((Status::Green, "no gateway runs here".to_owned(), None)),
-        There::Ready(degraded) if degraded.is_empty() => Ok((Status::Green, "answers and is ready".to_owned(), None)),
+        There::Nobody => Ok(Finding::well("no gateway runs here")),
+        There::Ready(degraded) if degraded.is_empty() => Ok(Finding::well("answers and is ready")),
         There::Ready(degraded) => {
-            let message = format!("answers and is ready, but does without: {}", clipped(&degraded.join(", ")));
-            Ok((Status::Yellow, message, Some("see what the other checks say, and the gateway's log".to_owned())))
+            Ok(Finding::but(format!("answers and is ready, but does without: {}", clipped(&degraded.join(", "))), see_others))
         }
         There::NotReady(parts, detail) => {
-            let message = format!("answers and is not ready: {} ({})", clipped(&parts.join(", ")), clipped(&detail));
-            Ok(if parts == ["gateway"] {
+            let found = format!("answers and is not ready: {} ({})", clipped(&parts.join(", ")), clipped(&detail));
+            if parts == ["gateway"] {
                 // It is on its way, up or down.
-                (Status::Yellow, message, Some("look again in a moment; if it stays so, at the gateway's log".to_owned()))
+                Ok(Finding::but(found, "look again in a moment; if it stays so, at the gateway's log"))
             } else {
-                (Status::Red, message, Some("see what the other checks say, and the gateway's log".to_owned()))
-            })
+                Err(Error::new(ErrorKind::Unavailable, found).hint(see_others))
+            }
         }
         There::Stranger => Err(Error::new(ErrorKind::InUse, "something listens here that is no mosaic gateway")
             .hint(format!("{see_who}; or choose another address: {}", choose_another(listen)))),
         There::Silence => Err(Error::new(ErrorKind::Timeout, "something listens here and does not answer")
             .hint(format!("{see_who}; a gateway that hangs is to be stopped and started again"))),
         There::Elsewhere => Err(refused(listen, io::ErrorKind::AddrNotAvailable.into())),
-        There::Barred(error) => {
-            Ok((Status::Yellow, format!("cannot be asked: {error}"), Some("look at this machine's firewall".to_owned())))
-        }
+        There::Barred(error) => Ok(Finding::but(format!("cannot be asked: {error}"), "look at this machine's firewall")),
     }
 }
 

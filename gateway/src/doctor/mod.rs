@@ -9,7 +9,7 @@ mod report;
 use std::path::Path;
 use std::time::Duration;
 
-use mosaic_core::{BackendEntry, Check, Error, ErrorKind, Result, Status, registry};
+use mosaic_core::{BackendEntry, Check, Error, ErrorKind, Result, registry};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,7 +55,7 @@ async fn diagnose(entry: &BackendEntry, config: &Config, command: &'static str, 
     let begun = Instant::now();
     // On a task of its own, it cannot hold up the others by blocking.
     let looking = AbortOnDropHandle::new(tokio::spawn((entry.diagnose)(open::options(config, command, None))));
-    let failed = |error: Error| vec![finding(format!("{}.checks", entry.tier), "tier", entry.tier, begun, Err(error))];
+    let failed = |error: Error| vec![Check::of(format!("{}.checks", entry.tier), "tier", entry.tier, &Err(error)).took(begun.elapsed())];
     match timeout_at(deadline, looking).await {
         Ok(Ok(checks)) => checks,
         Ok(Err(_)) => {
@@ -65,25 +65,6 @@ async fn diagnose(entry: &BackendEntry, config: &Config, command: &'static str, 
             Error::new(ErrorKind::Timeout, "the checks of this tier do not come to an end")
                 .hint("look again, and if it stays so, at what the tier is configured with: mosaic config show"),
         ),
-    }
-}
-
-/// What a look came to: how it is and what was found, or why it does not work.
-type Found = Result<(Status, String, Option<String>)>;
-
-fn finding(id: impl Into<String>, service: &str, target: impl Into<String>, begun: Instant, found: Found) -> Check {
-    let (status, message, remediation) = found.unwrap_or_else(|error| {
-        let remediation = error.hint_text().map(str::to_owned);
-        (Status::Red, error.to_string(), remediation)
-    });
-    Check {
-        id: id.into(),
-        service: service.to_owned(),
-        target: target.into(),
-        status,
-        latency_ms: begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
-        message,
-        remediation,
     }
 }
 

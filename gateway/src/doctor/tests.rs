@@ -1,5 +1,7 @@
 //! What is looked at, and that no backend can hold up or bring down those who look.
 
+use mosaic_core::{Finding, Status};
+
 use super::*;
 
 mosaic_core::register_backend!(BackendEntry {
@@ -26,8 +28,8 @@ mosaic_core::register_backend!(BackendEntry {
     summary: "says which command looks",
     open: |_| Box::pin(async { unreachable!("nothing is opened") }),
     diagnose: |options| Box::pin(async move {
-        let found = Ok((Status::Yellow, format!("looked at for {}", options.command), Some("rest".to_owned())));
-        vec![finding("test-looking.thing", "thing", "here", Instant::now(), found)]
+        let found = Ok(Finding::but(format!("looked at for {}", options.command), "rest"));
+        vec![Check::of("test-looking.thing", "thing", "here", &found)]
     }),
     schema: mosaic_core::schemars::Schema::default,
 });
@@ -75,10 +77,10 @@ async fn a_backend_that_hangs_or_crashes_is_a_finding() {
 #[tokio::test]
 async fn a_config_that_cannot_be_used_is_a_finding_without_its_values() {
     for (text, message) in [
-        (r#"{ "listen": 12345 }"#, "found a number, expected socket address (key=listen"),
+        (r#"{ "listen": 12345 }"#, "invalid type: integer, expected socket address (key=listen"),
         (r#""p4ss""#, "not a JSON object (file="),
-        (r#"{ "log": { "format": "p4ss" } }"#, "not one of text, json (key=log.format"),
-        (r#"{ "limits": { "requests": "p4ss" } }"#, "found a text, expected"),
+        (r#"{ "log": { "format": "p4ss" } }"#, "unknown variant, expected one of text, json (key=log.format"),
+        (r#"{ "limits": { "requests": "p4ss" } }"#, "invalid type: string, expected"),
     ] {
         let report = report(text).await;
         let [check] = report.checks() else { unreachable!("only the config is looked at: {report:?}") };
@@ -100,7 +102,7 @@ async fn a_tier_that_this_build_lacks_is_a_finding_about_the_config() {
 
 #[tokio::test]
 async fn a_finding_stands_in_the_way_as_an_error() {
-    let check = finding("a", "b", "c", Instant::now(), Err(Error::new(ErrorKind::Full, "no room").with("dir", "/srv").hint("make some")));
-    let error = refusal(check);
+    let found = Err(Error::new(ErrorKind::Full, "no room").with("dir", "/srv").hint("make some"));
+    let error = refusal(Check::of("a", "b", "c", &found));
     assert_eq!((error.to_string().as_str(), error.hint_text()), ("no room (dir=/srv)", Some("make some")));
 }

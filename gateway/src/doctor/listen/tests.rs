@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mosaic_core::Status;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 

@@ -159,7 +159,6 @@ async fn a_config_that_cannot_be_used_is_red_and_not_repeated() {
         (r#"{"teir": "local", "standalone": {"postgres": {"password": "hunter2"}}}"#, "key=teir"),
         (r#"{"limits": "hunter2"}"#, "key=limits"),
         (r#"{"log": {"format": "hunter2"}}"#, "key=log.format"),
-        (r#"{"tier": "federated"}"#, "--features federated"),
         (r#"{"tier": "nonsense"}"#, "mosaic backends"),
     ] {
         place.write("mosaic.config.json", content);
