@@ -153,7 +153,7 @@ fn a_gateway_holds_only_the_tiers_it_was_built_with() {
     );
 
     // What goes by another name is found by where it lives.
-    for features in [&[][..], &["--no-default-features"]] {
+    for features in [&[][..], &["--no-default-features", "--features", "standalone"]] {
         let tree =
             [&["tree", "-p", "mosaic-gateway", "-e", "normal,build", "--prefix", "none", "--format", "{lib} {p}"], features].concat();
         let tree = cargo(&tree);
@@ -162,9 +162,13 @@ fn a_gateway_holds_only_the_tiers_it_was_built_with() {
         assert!(federated.is_empty(), "{federated:?}");
     }
 
-    let bare = dependencies("mosaic-gateway", &["-e", "normal,build", "--no-default-features"]);
-    assert!(among(&bare, FEDERATED).is_empty(), "{:?}", among(&bare, FEDERATED));
-    assert!(among(&bare, EMBEDDED).is_empty(), "{:?}", among(&bare, EMBEDDED));
+    for features in [&["--no-default-features"][..], &["--no-default-features", "--features", "standalone"]] {
+        let without = dependencies("mosaic-gateway", &[&["-e", "normal,build"], features].concat());
+        assert!(among(&without, FEDERATED).is_empty(), "{:?}", among(&without, FEDERATED));
+        assert!(among(&without, EMBEDDED).is_empty(), "{:?}", among(&without, EMBEDDED));
+    }
+    let federated = dependencies("mosaic-gateway", &["-e", "normal,build", "--features", "federated"]);
+    assert_eq!(among(&federated, FEDERATED).len(), FEDERATED.len(), "the names above are those of the federated tier: {federated:?}");
 }
 
 #[test]
