@@ -139,7 +139,8 @@ impl Check {
         let (status, message, remediation) = match found {
             Ok(Finding { message, remediation: None }) => (Status::Green, message.clone(), None),
             Ok(Finding { message, remediation }) => (Status::Yellow, message.clone(), remediation.clone()),
-            Err(error) => (Status::Red, error.to_string(), error.hint_text().map(str::to_owned)),
+            // The check has these in fields of their own.
+            Err(error) => (Status::Red, error.without(&["service", "target"]).to_string(), error.hint_text().map(str::to_owned)),
         };
         Self { id: id.into(), service: service.to_owned(), target: target.to_string(), status, latency_ms: 0, message, remediation }
     }

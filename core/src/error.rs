@@ -190,15 +190,32 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        one_line(f, &self.0.message)?;
-        for (i, (key, value)) in self.0.context.iter().enumerate() {
-            write!(f, "{}{key}=", if i == 0 { " (" } else { ", " })?;
+        write!(f, "{}", self.without(&[]))
+    }
+}
+
+/// An error on its line, without some of its facts, for whoever shows these in another place.
+pub(crate) struct Without<'a> {
+    error: &'a Error,
+    facts: &'a [&'a str],
+}
+
+impl Error {
+    pub(crate) fn without<'a>(&'a self, facts: &'a [&'a str]) -> Without<'a> {
+        Without { error: self, facts }
+    }
+}
+
+impl fmt::Display for Without<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        one_line(f, &self.error.0.message)?;
+        let mut before = " (";
+        for (key, value) in self.error.context().iter().filter(|(key, _)| !self.facts.contains(key)) {
+            write!(f, "{before}{key}=")?;
             one_line(f, value)?;
+            before = ", ";
         }
-        if !self.0.context.is_empty() {
-            f.write_str(")")?;
-        }
-        Ok(())
+        f.write_str(if before == ", " { ")" } else { "" })
     }
 }
 

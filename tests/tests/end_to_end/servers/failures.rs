@@ -14,7 +14,9 @@ async fn check(place: &Place, names: &[&str]) {
     let report = place.run(&["doctor", "--json"]).await.exit(1).text();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     let red = |check: &serde_json::Value| {
-        let said = format!("{} {}", check["message"].as_str().unwrap(), check["remediation"].as_str().unwrap_or_default());
+        let text = |field: &str| check[field].as_str().unwrap_or_default().to_owned();
+        let [service, target, message, remediation] = ["service", "target", "message", "remediation"].map(text);
+        let said = format!("service={service} target={target} {message} {remediation}");
         check["status"] == "red" && names.iter().all(|name| said.contains(name))
     };
     assert!(report["checks"].as_array().unwrap().iter().any(red), "{names:?} in {report:#}");
