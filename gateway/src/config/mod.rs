@@ -137,7 +137,7 @@ impl Config {
         all.insert("log".into(), serde_json::json!(self.log));
         all.extend(self.sections.clone());
         all.insert(self.tier.clone(), self.section_with_defaults());
-        shown::without_secrets(Value::Object(all))
+        shown::without_secrets(Value::Object(all), &schema())
     }
 
     /// The section of the tier that was chosen, with the defaults that its backend's schema names.

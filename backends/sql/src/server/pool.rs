@@ -154,7 +154,7 @@ impl Pool {
 
     async fn connect(&self) -> Result<Live> {
         let breaks = self.breaks.load(Ordering::Relaxed);
-        let mut connection = self.server.connect(CONNECT).await?;
+        let mut connection = self.server.connect(CONNECT).await.map_err(|error| self.away(error))?;
         let set = async {
             sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
             self.limit(&mut connection, Work::Request).await
@@ -221,6 +221,15 @@ impl Pool {
             .with("max_connections", self.server.max_connections)
             .with("waited_seconds", PATIENCE.as_secs());
         self.server.about(busy).hint(format!("try again in a moment; if it stays so, raise {}.max_connections", self.server.key))
+    }
+
+    /// A server that was good when the gateway opened, and is not any more. What its operator does about it, such as to set the password
+    /// anew, is no fault of the gateway, and passes.
+    fn away(&self, error: Error) -> Error {
+        if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
+            return error;
+        }
+        self.server.about(Error::new(ErrorKind::Unavailable, "postgres does not let the gateway in any more")).source(error)
     }
 
     fn overdue(&self) -> Error {

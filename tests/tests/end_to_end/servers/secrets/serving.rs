@@ -120,8 +120,7 @@ impl Served {
     async fn commands(&self, heard: &mut Heard, secrets: &mut Secrets, token: &str) {
         let place = self.gateway.place.clone().with_env("MOSAIC_LISTEN", "").with_env("MOSAIC_URL", self.gateway.url());
         heard.command(&place.clone().with_env("MOSAIC_TOKEN", token), &["user", "list"]).await.exit(0);
-        place.write("token", token);
-        heard.command(&place.clone().with_env("MOSAIC_TOKEN_FILE", "token"), &["note", "list"]).await.exit(0);
+        heard.command(&place.clone().with_env("MOSAIC_TOKEN_FILE", "mosaic-admin.token"), &["note", "list"]).await.exit(0);
         let wrong = secrets.plain();
         heard.command(&place.clone().with_env("MOSAIC_TOKEN", wrong), &["user", "list"]).await.exit(1);
         let odd = secrets.next();
