@@ -43,6 +43,12 @@ impl Server {
                     .hint(format!("turn on ssl in postgresql.conf, or set sslmode=disable in {}.url where nobody listens in", self.key))
             }
             sqlx::Error::Tls(cause) => self.untrusted(&cause.to_string()),
+            // The library's words repeat the character.
+            sqlx::Error::Configuration(cause) if cause.to_string().contains("saslprep") => Error::new(
+                ErrorKind::Config,
+                "the password of postgres holds a character that cannot be sent",
+            )
+            .hint(format!("give the user {:?} another one, without emoji and control characters: ALTER ROLE … PASSWORD …", self.user)),
             sqlx::Error::Configuration(cause) => Error::new(ErrorKind::Config, format!("postgres cannot be reached: {cause}"))
                 .hint(format!("look at sslcert and sslkey in {}.url", self.key)),
             // The end of the connection, read as the answer to whether there is TLS.

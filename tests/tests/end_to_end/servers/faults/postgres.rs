@@ -71,3 +71,20 @@ async fn frozen_under_load_and_thawed() {
         subject.end().await;
     }
 }
+
+/// The operator changes the password, and then the config's; or sets it back. Until then the gateway is not ready, and nothing in it is at fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locked_out_under_load_and_let_in_again() {
+    let database = services().await.postgres.database().await;
+    let subject = Subject::start("standalone", &standalone(&database.url())).await;
+    let set = async |password: &str| {
+        let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}'", database.user);
+        database.execute(&format!("ALTER ROLE {} PASSWORD '{password}'; {end}", database.user)).await;
+    };
+    set("another").await;
+    subject.says(State::WithoutStorage).await;
+    set(&database.password).await;
+    subject.recovers(Instant::now()).await;
+    assert!(subject.load.writes.failures() > 0);
+    subject.end().await;
+}

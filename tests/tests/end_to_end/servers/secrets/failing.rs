@@ -146,6 +146,9 @@ async fn refusing(all: &mut Cases) {
     let database = services.postgres.database().await;
     let Service { rest, .. } = of(&database);
     all.postgres("wrong password", &database.user, &rest, None).await;
+    // SCRAM has no way to send it (RFC 4013, 2.3).
+    let unfit = format!("{}🔑{}", all.secrets.plain(), all.secrets.plain());
+    all.postgres("a password with an emoji", &database.user, &rest, Some(&unfit)).await;
 
     let mut secrets = all.secrets.fork();
     let database = all.database(&mut secrets, Server::Plain).await;
