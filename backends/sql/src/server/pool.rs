@@ -24,8 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that lay idle for longer is asked whether it still is one.
 const IDLE: Duration = Duration::from_secs(1);
-/// How long it may take to answer that.
-const PING: Duration = Duration::from_secs(2);
+/// How long it may take to answer that: less than whoever asks after the storage's health waits, or each of them would find out about
+/// one dead connection, and none about all.
+const PING: Duration = Duration::from_secs(1);
 /// A connection is replaced at this age, so that what the server keeps for it does not grow for ever, and a name that leads elsewhere
 /// by now is looked up again.
 const AGE: Duration = Duration::from_secs(30 * 60);
@@ -283,9 +284,11 @@ impl Lease for ServerLease {
 impl Drop for ServerLease {
     fn drop(&mut self) {
         if let (Some(live), Some(permit)) = (self.live.take(), self.permit.take()) {
-            // What has passed its deadline has had its time.
             if Instant::now() < self.due {
                 self.pool.runtime.spawn(Arc::clone(&self.pool).clean_up(live, permit));
+            } else {
+                // The server would have ended it before, if it still heard of it. Others of that age are as dead.
+                self.pool.broke(live.breaks);
             }
         }
     }

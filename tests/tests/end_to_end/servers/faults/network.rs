@@ -95,12 +95,12 @@ async fn the_network_is_silent_for_a_while() {
     wired.end().await;
 }
 
-/// What was asked on the connections that are dead ends at the deadline of statements, and nobody else waits for it.
+/// What is asked on a connection that is dead ends at the deadline of statements; then none of its age is used any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_open_go_dead() {
     let database = services().await.postgres.database().await;
     let proxy = Proxy::start(&database.server.host, database.server.port).await;
-    let place = standalone(&through(&proxy, &database)).with_env("MOSAIC_STANDALONE__POSTGRES__STATEMENT_TIMEOUT_SECONDS", "3");
+    let place = standalone(&through(&proxy, &database)).with_env("MOSAIC_STANDALONE__POSTGRES__STATEMENT_TIMEOUT_SECONDS", "2");
     let subject = Subject::start("standalone", &place).await;
     let other = subject.gateway.person("other").await.client;
     proxy.abandon();
