@@ -14,12 +14,13 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::talk::Talk;
 use crate::harness::{Answer, Client, Gateway, JSON, Random};
 
 const WRITERS: usize = 4;
 const READERS: usize = 4;
 /// Between two requests of one: the machine is to have time for the services too.
-const PAUSE: Duration = Duration::from_millis(4);
+pub(super) const PAUSE: Duration = Duration::from_millis(4);
 
 /// What is known of a note.
 #[derive(Default)]
@@ -105,18 +106,19 @@ impl Outcomes {
 }
 
 /// What writers and readers share.
-struct Shared {
+pub(super) struct Shared {
     client: Client,
     notes: Mutex<BTreeMap<String, Arc<Note>>>,
     stop: AtomicBool,
     acknowledged: AtomicUsize,
     reads: Arc<Outcomes>,
-    writes: Arc<Outcomes>,
+    pub(super) writes: Arc<Outcomes>,
 }
 
 /// Writers and readers at work.
 pub(super) struct Load {
     shared: Arc<Shared>,
+    talk: Arc<Talk>,
     workers: Vec<JoinHandle<()>>,
     pub(super) reads: Arc<Outcomes>,
     pub(super) writes: Arc<Outcomes>,
@@ -136,14 +138,19 @@ impl Load {
             reads: Arc::clone(&reads),
             writes: Arc::clone(&writes),
         });
+        let session = shared.client.create("sessions", json!({ "title": "under load", "agent": "test" })).await;
+        let talk = Talk::of(&session);
         let mut workers = Vec::new();
+        for speaker in ["ada", "eve"] {
+            workers.push(tokio::spawn(Arc::clone(&talk).go_on(Arc::clone(&shared), speaker)));
+        }
         for _ in 0..WRITERS {
             workers.push(tokio::spawn(write(Arc::clone(&shared), Random::seeded(random.next()))));
         }
         for _ in 0..READERS {
             workers.push(tokio::spawn(read(Arc::clone(&shared), Random::seeded(random.next()))));
         }
-        Self { shared, workers, reads, writes }
+        Self { shared, talk, workers, reads, writes }
     }
 
     /// How many writes were acknowledged.
@@ -169,9 +176,10 @@ impl Load {
             found.map(|found| (id.clone(), found))
         });
         let found: BTreeMap<_, _> = found.buffer_unordered(8).filter_map(async |found| found).collect().await;
-        assert!(list_all(client).await == found, "{name}: a list is other than its records");
+        assert!(self.shared.list_all("/api/v1/notes").await == found, "{name}: a list is other than its records");
+        let messages = self.talk.check(&self.shared).await;
         println!(
-            "{name}: {acknowledged} writes acknowledged, none lost; {} of {} notes are there; {} reads and {} writes refused; slowest {:?} and {:?}",
+            "{name}: {acknowledged} writes acknowledged, none lost; {} of {} notes and {messages} messages are there; {} reads and {} writes refused; slowest {:?} and {:?}",
             found.len(),
             notes.len(),
             self.reads.failures(),
@@ -183,35 +191,40 @@ impl Load {
     }
 }
 
-async fn list_all(client: &Client) -> BTreeMap<String, Value> {
-    let mut all = BTreeMap::new();
-    let mut ids = BTreeSet::new();
-    let mut path = "/api/v1/notes?limit=200".to_owned();
-    loop {
-        let page = client.get(&path).await.expect(200);
-        for item in page.items() {
-            let id = item["id"].as_str().unwrap().to_owned();
-            assert!(ids.insert(id.clone()), "note {id} is in a list twice");
-            all.insert(id, item);
-        }
-        match page.json()["next_cursor"].as_str() {
-            Some(cursor) => path = format!("/api/v1/notes?limit=200&cursor={cursor}"),
-            None => return all,
-        }
-    }
-}
-
 impl Shared {
     fn notes(&self) -> BTreeMap<String, Arc<Note>> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn going_on(&self) -> bool {
+    /// A list's records by id, page by page.
+    pub(super) async fn list_all(&self, list: &str) -> BTreeMap<String, Value> {
+        let mut all = BTreeMap::new();
+        let mut ids = BTreeSet::new();
+        let mut path = format!("{list}?limit=200");
+        loop {
+            let page = self.client.get(&path).await.expect(200);
+            for item in page.items() {
+                let id = item["id"].as_str().unwrap().to_owned();
+                assert!(ids.insert(id.clone()), "{id} is in a list twice");
+                all.insert(id, item);
+            }
+            match page.json()["next_cursor"].as_str() {
+                Some(cursor) => path = format!("{list}?limit=200&cursor={cursor}"),
+                None => return all,
+            }
+        }
+    }
+
+    pub(super) fn acknowledge(&self) {
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn going_on(&self) -> bool {
         !self.stop.load(Ordering::Relaxed)
     }
 
     /// Asks, and sees to it that what is refused is refused as it must be. The gateway itself is there all the time.
-    async fn ask(&self, outcomes: &Outcomes, method: Method, path: &str, record: Option<Value>) -> Option<Answer> {
+    pub(super) async fn ask(&self, outcomes: &Outcomes, method: Method, path: &str, record: Option<Value>) -> Option<Answer> {
         let begun = Instant::now();
         let (headers, body) = record.map_or((&[][..], String::new()), |record| (JSON, record.to_string()));
         let answer = self.client.try_request(method, path, headers, body).await.unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -267,7 +280,7 @@ async fn write(shared: Arc<Shared>, mut random: Random) {
             taken
         };
         if outcome {
-            shared.acknowledged.fetch_add(1, Ordering::Relaxed);
+            shared.acknowledge();
         }
     }
 }

@@ -5,6 +5,7 @@
 mod load;
 mod network;
 mod postgres;
+mod talk;
 mod valkey;
 mod watch;
 
