@@ -69,17 +69,18 @@ impl Options {
     }
 }
 
-/// Serde's words about a value that does not fit, without the value: it may be a secret in the wrong place. As it writes them:
-/// `invalid type: string "p4ss", expected u16`, and ``unknown variant `p4ss`, expected `a` or `b` ``.
-fn without_value(words: &str) -> String {
-    let repeats = ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|start| words.starts_with(start));
-    match words.rsplit_once(", expected ") {
-        Some((found, expected)) if repeats => {
-            let sort = found.split(['"', '`']).next().unwrap_or_default().trim_end();
-            format!("{sort}, expected {expected}")
-        }
-        _ => words.to_owned(),
-    }
+/// Serde's words without the value that they repeat, which may be a secret in the wrong place: `invalid type: string "…", expected u16`.
+fn without_value(message: &str) -> String {
+    let Some((sort, rest)) = ["invalid type: ", "invalid value: ", "unknown variant "].iter().find_map(|sort| {
+        let rest = message.strip_prefix(sort)?;
+        Some((sort.trim_end(), rest))
+    }) else {
+        return message.to_owned();
+    };
+    // What is expected comes last; the value may hold the same words.
+    let expected = rest.rfind(", expected ").map_or("", |at| &rest[at..]);
+    let found = rest[..rest.len() - expected.len()].split(['"', '`']).next().unwrap_or_default().trim_end();
+    format!("{}{expected}", format!("{sort} {found}").trim_end_matches([':', ' ']))
 }
 
 /// A tier that a crate offers. Const-constructible, and submitted with [`crate::register_backend!`].
@@ -233,7 +234,13 @@ mod tests {
     fn a_section_is_read_or_the_key_named() {
         assert_eq!(parse(json!({ "server": { "port": 80 } })).unwrap().server.port, 80);
         for (section, expected) in [
-            (json!({ "server": { "port": "x" } }), "acme.server.port cannot be used: invalid type: string, expected u16 (key="),
+            (json!({ "server": { "port": "x" } }), "acme.server.port cannot be used: invalid type: string, expected u16"),
+            (
+                json!({ "server": "postgres://m:p4ss@db, expected x" }),
+                "acme.server cannot be used: invalid type: string, expected struct Server",
+            ),
+            (json!({ "server": { "port": 1.5 } }), "acme.server.port cannot be used: invalid type: floating point, expected u16"),
+            (json!({ "server": { "port": -5 } }), "acme.server.port cannot be used: invalid value: integer, expected u16"),
             (json!({ "sever": {} }), "acme.sever cannot be used: unknown field `sever`, expected `server`"),
             (json!({}), "acme cannot be used: missing field `server`"),
         ] {

@@ -144,7 +144,7 @@ impl Config {
         all.insert("models".into(), self.models.shown());
         all.extend(self.sections.clone());
         all.insert(self.tier.clone(), self.section_with_defaults());
-        shown::without_secrets(Value::Object(all))
+        shown::without_secrets(Value::Object(all), &schema())
     }
 
     /// The section of the tier that was chosen, with the defaults that its backend's schema names.

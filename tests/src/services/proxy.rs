@@ -24,6 +24,15 @@ struct State {
     silent: bool,
     /// How often everything was cut.
     cuts: u64,
+    /// How often everything that was open was abandoned.
+    abandoned: u64,
+}
+
+impl State {
+    /// Whether a connection passes anything on that was opened when so many had been abandoned.
+    fn passes(&self, abandoned: u64) -> bool {
+        !self.silent && self.abandoned == abandoned
+    }
 }
 
 impl Proxy {
@@ -32,7 +41,7 @@ impl Proxy {
         let target = (host.to_owned(), port);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, watched) = watch::channel(State { silent: false, cuts: 0 });
+        let (state, watched) = watch::channel(State { silent: false, cuts: 0, abandoned: 0 });
         let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(connection(client, target.clone(), watched.clone()));
@@ -54,6 +63,12 @@ impl Proxy {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
+    /// Connections that are open now stay so and say nothing any more; new ones are as before. So it is when an address moves to
+    /// another machine, or a firewall forgets what it has let pass.
+    pub fn abandon(&self) {
+        self.state.send_modify(|state| state.abandoned += 1);
+    }
+
     /// From now on nothing passes: connections stay open and say nothing, and new ones are taken and get no answer.
     pub fn black_hole(&self) {
         self.state.send_modify(|state| state.silent = true);
@@ -73,14 +88,15 @@ impl Drop for Proxy {
 }
 
 async fn connection(client: TcpStream, target: (String, u16), mut state: watch::Receiver<State>) {
-    let cuts = state.borrow_and_update().cuts;
+    let State { cuts, abandoned, .. } = *state.borrow_and_update();
     let mut both = state.clone();
     let forward = async {
         // What is told to nobody is not even connected.
-        state.wait_for(|state| !state.silent).await.map_err(io::Error::other)?;
+        state.wait_for(|state| state.passes(abandoned)).await.map_err(io::Error::other)?;
         let server = TcpStream::connect(target).await?;
         let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-        tokio::try_join!(pass(from_client, to_server, state.clone()), pass(from_server, to_client, state.clone())).map(drop)
+        tokio::try_join!(pass(from_client, to_server, state.clone(), abandoned), pass(from_server, to_client, state.clone(), abandoned))
+            .map(drop)
     };
     tokio::select! {
         _ = forward => {}
@@ -88,11 +104,11 @@ async fn connection(client: TcpStream, target: (String, u16), mut state: watch::
     }
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) -> io::Result<()> {
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>, abandoned: u64) -> io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let length = from.read(&mut buffer).await?;
-        state.wait_for(|state| !state.silent).await.map_err(io::Error::other)?;
+        state.wait_for(|state| state.passes(abandoned)).await.map_err(io::Error::other)?;
         match buffer.get(..length) {
             Some([]) | None => return to.shutdown().await,
             Some(read) => to.write_all(read).await?,

@@ -154,7 +154,12 @@ impl Place {
             return Err("it does not begin with postgres://".into());
         }
         let user = decoded(url.username())?;
-        let database = decoded(url.path().trim_start_matches('/'))?;
+        let path = url.path().strip_prefix('/').unwrap_or_default();
+        // As a rule, the rest of a password that was not escaped: then the host is a piece of it too, and not to be shown.
+        if path.contains(['/', '@']) {
+            return Err("it holds a / or an @ behind the host; in a name or a password they are written %2F and %40".into());
+        }
+        let database = decoded(path)?;
         if user.is_empty() {
             return Err("it names no user".into());
         }
@@ -178,7 +183,7 @@ impl Place {
                 "sslrootcert" => options.ssl_root_cert(readable("sslrootcert", file())?),
                 "sslcert" => options.ssl_client_cert(readable("sslcert", file())?),
                 "sslkey" => options.ssl_client_key(readable("sslkey", file())?),
-                _ => return Err(format!("there is no parameter {name:?}: sslmode, sslrootcert, sslcert, sslkey, host are there")),
+                _ => return Err(unknown_parameter(&name)),
             };
         }
         let port = url.port().unwrap_or(PORT);
@@ -196,6 +201,13 @@ impl Place {
         };
         Ok(Self { options: options.port(port), network, target, user, database, password })
     }
+}
+
+fn unknown_parameter(name: &str) -> String {
+    const KNOWN: &str = "sslmode, sslrootcert, sslcert, sslkey, host are there";
+    // What no parameter could be called is something else, such as a piece of a password.
+    let is_name = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_name { format!("there is no parameter {name:?}: {KNOWN}") } else { format!("it has a parameter that does not exist: {KNOWN}") }
 }
 
 fn decoded(text: &str) -> Result<String, String> {
@@ -278,6 +290,8 @@ mod tests {
             ("postgres://m:p4ss@db/d#x", "it holds a #"),
             ("postgres://m:p4ss@db/d?sslmode=maybe", "sslmode is none of"),
             ("postgres://m:p4ss@db/d?sslmod=disable", "there is no parameter \"sslmod\""),
+            ("postgres://m:x@db/d?p4ss@db/d", "it has a parameter that does not exist"),
+            ("postgres://m:x@p4ss/p4ss@db/d", "it holds a / or an @ behind the host"),
             (
                 "postgres://m:p4ss@db/d?sslrootcert=nowhere.pem",
                 "the file of sslrootcert cannot be read: /srv/nowhere.pem: entity not found",

@@ -43,8 +43,16 @@ impl Server {
                     .hint(format!("turn on ssl in postgresql.conf, or set sslmode=disable in {}.url where nobody listens in", self.key))
             }
             sqlx::Error::Tls(cause) => self.untrusted(&cause.to_string()),
+            // The library's words repeat the character.
+            sqlx::Error::Configuration(cause) if cause.to_string().contains("saslprep") => Error::new(
+                ErrorKind::Config,
+                "the password of postgres holds a character that cannot be sent",
+            )
+            .hint(format!("give the user {:?} another one, without emoji and control characters: ALTER ROLE … PASSWORD …", self.user)),
             sqlx::Error::Configuration(cause) => Error::new(ErrorKind::Config, format!("postgres cannot be reached: {cause}"))
                 .hint(format!("look at sslcert and sslkey in {}.url", self.key)),
+            // The end of the connection, read as the answer to whether there is TLS.
+            sqlx::Error::Protocol(reason) if reason.contains("from SSLRequest: 0x00") => self.ended(),
             sqlx::Error::Protocol(_) => self.no_postgres(),
             _ => Error::new(ErrorKind::Internal, "postgres cannot be used"),
         };
@@ -87,10 +95,7 @@ impl Server {
                 .hint("add this user to the group of the socket, or connect by host and port"),
             // What rustls finds wrong with a certificate comes this way.
             io::ErrorKind::InvalidData => self.untrusted(&cause.to_string()),
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-                unavailable("postgres ended the connection before it began".into())
-                    .hint(format!("look whether a Postgres answers at {}.url, and at its log", self.key))
-            }
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => self.ended(),
             _ if !self.has_address().await => unavailable("the host name of postgres is not known".into())
                 .hint(format!("correct the host in {}.url, or the name service of this machine", self.key)),
             kind => unavailable(format!("postgres cannot be reached: {kind}"))
@@ -101,6 +106,12 @@ impl Server {
     async fn has_address(&self) -> bool {
         let Some(network) = self.network.clone() else { return true };
         timeout(LOOKUP, tokio::net::lookup_host(network)).await.is_ok_and(|found| found.is_ok_and(|mut found| found.next().is_some()))
+    }
+
+    /// Someone took the connection and let go of it: a proxy, as a rule, whose server is not there.
+    fn ended(&self) -> Error {
+        Error::new(ErrorKind::Unavailable, "postgres ended the connection before it began")
+            .hint(format!("look whether a Postgres answers at {}.url, and at its log", self.key))
     }
 
     fn untrusted(&self, reason: &str) -> Error {

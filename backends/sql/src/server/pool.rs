@@ -24,8 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that lay idle for longer is asked whether it still is one.
 const IDLE: Duration = Duration::from_secs(1);
-/// How long it may take to answer that.
-const PING: Duration = Duration::from_secs(2);
+/// How long it may take to answer that: less than whoever asks after the storage's health waits, or each of them would find out about
+/// one dead connection, and none about all.
+const PING: Duration = Duration::from_secs(1);
 /// A connection is replaced at this age, so that what the server keeps for it does not grow for ever, and a name that leads elsewhere
 /// by now is looked up again.
 const AGE: Duration = Duration::from_secs(30 * 60);
@@ -154,7 +155,7 @@ impl Pool {
 
     async fn connect(&self) -> Result<Live> {
         let breaks = self.breaks.load(Ordering::Relaxed);
-        let mut connection = self.server.connect(CONNECT).await?;
+        let mut connection = self.server.connect(CONNECT).await.map_err(|error| self.away(error))?;
         let set = async {
             sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
             self.limit(&mut connection, Work::Request).await
@@ -223,6 +224,15 @@ impl Pool {
         self.server.about(busy).hint(format!("try again in a moment; if it stays so, raise {}.max_connections", self.server.key))
     }
 
+    /// A server that was good when the gateway opened, and is not any more. What its operator does about it, such as to set the password
+    /// anew, is no fault of the gateway, and passes.
+    fn away(&self, error: Error) -> Error {
+        if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
+            return error;
+        }
+        self.server.about(Error::new(ErrorKind::Unavailable, "postgres does not let the gateway in any more")).source(error)
+    }
+
     fn overdue(&self) -> Error {
         let overdue = Error::new(ErrorKind::Timeout, "postgres did not answer by the deadline of the work");
         self.server.about(overdue).hint("look whether the server hangs, or the network to it").retry(Retry::Unknown)
@@ -274,9 +284,11 @@ impl Lease for ServerLease {
 impl Drop for ServerLease {
     fn drop(&mut self) {
         if let (Some(live), Some(permit)) = (self.live.take(), self.permit.take()) {
-            // What has passed its deadline has had its time.
             if Instant::now() < self.due {
                 self.pool.runtime.spawn(Arc::clone(&self.pool).clean_up(live, permit));
+            } else {
+                // The server would have ended it before, if it still heard of it. Others of that age are as dead.
+                self.pool.broke(live.breaks);
             }
         }
     }

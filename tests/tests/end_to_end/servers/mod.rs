@@ -3,9 +3,11 @@
 mod answers_a_pgvector_query;
 mod boots_federated;
 mod failures;
+mod faults;
 mod needs_pgvector;
 mod needs_postgres;
 mod needs_valkey;
+mod secrets;
 mod two_gateways;
 
 use mosaic_tests::services::{self, Database, Services};
