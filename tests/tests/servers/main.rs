@@ -4,7 +4,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod openings;
 mod place;
+mod pool;
 mod races;
 mod services;
 
