@@ -2,8 +2,9 @@
 //! clean. What must not come in: what the work is.
 
 use std::future::Future;
+use std::time::Duration;
 
-use mosaic_core::{ErrorKind, Result};
+use mosaic_core::{Error, ErrorKind, Result};
 use sqlx::{Postgres, Transaction};
 use tokio::time::{Instant, timeout_at};
 
@@ -64,18 +65,38 @@ macro_rules! once {
     }};
 }
 
-/// Writes in one transaction on a connection of its own; and once more in another when the work of others got in the way, or the
-/// connection was lost before the end, since nothing was done then.
+/// How often a write is done once more at most. One that waits in another order than another write may meet it again.
+const AGAIN: u32 = 4;
+/// How long a write rests that another got in the way of, so that the other one comes to its end first; longer each time.
+const REST: Duration = Duration::from_millis(20);
+
+/// Whether a write that failed like this is to be done once more; `times` counts how often it was. Nothing was done then: the work of
+/// others got in the way, or the connection was lost before the end.
+pub(crate) async fn is_to_be_done_again(error: &Error, times: &mut u32) -> bool {
+    *times += 1;
+    if error::is_lost(error) && !error::is_passing(error) {
+        return *times == 1;
+    }
+    let again = error::is_passing(error) && *times <= AGAIN;
+    if again {
+        tokio::time::sleep(REST * *times).await;
+    }
+    again
+}
+
+/// Writes in one transaction on a connection of its own; and in another one where [that is right](is_to_be_done_again).
 macro_rules! writing {
-    ($self:ident, $work:expr, $connection:ident => $write:expr) => {
-        match $crate::work::transacting!($self, $work, $connection => $write) {
-            Err(error) if $crate::error::is_passing(&error) || $crate::error::is_lost(&error) => {
-                tracing::debug!(%error, "writing once more");
-                $crate::work::transacting!($self, $work, $connection => $write)
+    ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
+        let mut times = 0;
+        loop {
+            match $crate::work::transacting!($self, $work, $connection => $write) {
+                Err(error) if $crate::work::is_to_be_done_again(&error, &mut times).await => {
+                    tracing::debug!(%error, "writing once more");
+                }
+                outcome => break outcome,
             }
-            outcome => outcome,
         }
-    };
+    }};
 }
 
 /// Writes in one transaction on a connection of its own.

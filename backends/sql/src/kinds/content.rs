@@ -60,8 +60,9 @@ pub(super) const fn may_become<T: Content>() -> [Rule<T>; 5] {
             otherwise: |given| forbidden("only its owner or an owner of its team gives a record away or moves it out", T::KIND, given.id()),
         },
         Rule {
-            holds: "given.owner_id = kept.owner_id OR given.team_id IS NULL OR EXISTS (\
-                SELECT FROM memberships AS theirs WHERE theirs.team_id = given.team_id AND theirs.user_id = given.owner_id)",
+            // The membership is held: whoever ends it waits, or the record is not given to who is a member no more.
+            holds: "given.owner_id = kept.owner_id OR given.team_id IS NULL OR EXISTS (SELECT FROM memberships AS theirs \
+                WHERE theirs.team_id = given.team_id AND theirs.user_id = given.owner_id FOR KEY SHARE)",
             otherwise: |given| {
                 Error::invalid("the new owner is not a member of the team").with("field", "owner_id").with("user", given.owner_id())
             },

@@ -13,7 +13,7 @@ use mosaic_core::{Error, ErrorKind, Result, Retry};
 use sqlx::{Connection as _, PgConnection};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::config::Server;
 use crate::connection::{Connections, Lease, SETTINGS, Work};
@@ -32,6 +32,8 @@ const PING: Duration = Duration::from_secs(1);
 const AGE: Duration = Duration::from_secs(30 * 60);
 /// What somebody left under way has so long to come to its end; then the connection is dropped.
 const CLEAN_UP: Duration = Duration::from_secs(1);
+/// How often the server looks whether anybody waits for its answer any more, while it is at work.
+const ATTENTION: Duration = Duration::from_millis(500);
 /// How much later than the server itself the gateway ends a statement: its word says more.
 const GRACE: Duration = Duration::from_secs(1);
 /// The deadline of [`Work::Bulk`].
@@ -40,6 +42,9 @@ const BULK: Duration = Duration::from_secs(120);
 const MAINTENANCE: Duration = Duration::from_secs(600);
 /// The deadline of [`Work::Index`].
 const INDEX: Duration = Duration::from_secs(24 * 3_600);
+
+/// What a server says to a setting that its system cannot do (the Postgres manual, appendix A).
+const INVALID_PARAMETER_VALUE: &str = "22023";
 
 /// Connections to a server, made as they are needed.
 pub struct ServerConnections(Arc<Pool>);
@@ -53,6 +58,8 @@ struct Pool {
     /// Counts how often a connection was found broken.
     breaks: AtomicU64,
     closing: AtomicBool,
+    /// Whether the server can see that a connection was closed: it can on most systems.
+    is_attentive: AtomicBool,
     runtime: Handle,
 }
 
@@ -76,6 +83,7 @@ impl ServerConnections {
             room,
             breaks: AtomicU64::new(0),
             closing: AtomicBool::new(false),
+            is_attentive: AtomicBool::new(true),
             runtime: Handle::current(),
         }))
     }
@@ -168,13 +176,23 @@ impl Pool {
         Ok(Live { connection, born: now, back: now, breaks, limited: Work::Request })
     }
 
-    /// Has the server end statements that take longer than this work may. Whoever goes silent in a transaction, and holds its locks,
-    /// is ended too.
+    /// Has the server end statements that take longer than this work may, and those that nobody waits for. Whoever goes silent in a
+    /// transaction, and holds its locks, is ended too.
     async fn limit(&self, connection: &mut PgConnection, work: Work) -> sqlx::Result<()> {
-        const LIMIT: &str =
-            "SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)";
+        const LIMIT: &str = "SELECT set_config('statement_timeout', $1, false), \
+            set_config('idle_in_transaction_session_timeout', $1, false), set_config('client_connection_check_interval', $2, false)";
         let limit = format!("{}ms", self.time_for(work).as_millis());
-        sqlx::query(LIMIT).bind(limit).execute(connection).await.map(drop)
+        // An index that is half made is made to the end, though the gateway that began it is gone.
+        if work != Work::Index && self.is_attentive.load(Ordering::Relaxed) {
+            let attention = format!("{}ms", ATTENTION.as_millis());
+            match sqlx::query(LIMIT).bind(&limit).bind(attention).execute(&mut *connection).await {
+                Err(sqlx::Error::Database(report)) if report.code().as_deref() == Some(INVALID_PARAMETER_VALUE) => {
+                    self.is_attentive.store(false, Ordering::Relaxed);
+                }
+                outcome => return outcome.map(drop),
+            }
+        }
+        sqlx::query(LIMIT).bind(limit).bind("0").execute(connection).await.map(drop)
     }
 
     fn time_for(&self, work: Work) -> Duration {
@@ -211,8 +229,11 @@ impl Pool {
             Ok(Ok(_)) if !matches!(live.limited, Work::Maintenance | Work::Index) => self.take_back(live),
             Ok(Ok(_)) => drop(live.connection.close().await),
             Ok(Err(_)) => self.broke(live.breaks),
-            // Without its connection the server ends it by its deadline.
-            Err(_) => drop(live),
+            // Without its connection the server ends it, and until then has one more at work.
+            Err(_) => {
+                drop(live);
+                sleep(2 * ATTENTION).await;
+            }
         }
         drop(permit);
     }

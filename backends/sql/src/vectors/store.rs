@@ -217,8 +217,9 @@ async fn insert<T: Table>(connection: &mut PgConnection, scope: Scope, run: &[&E
         .sql(T::OPEN)
         .sql(" OR ")
         .sql(T::SEES_TO_WRITE);
-    statement.sql(" ON CONFLICT (id, model) DO UPDATE SET revision = excluded.revision, change = excluded.change, ").sql(replaced);
-    statement.sql(" RETURNING id");
+    // Whoever is about to remove a record is waited for, and the record left out; whoever comes to remove it waits.
+    statement.sql(" FOR KEY SHARE OF kept ON CONFLICT (id, model) DO UPDATE SET revision = excluded.revision, change = excluded.change, ");
+    statement.sql(replaced).sql(" RETURNING id");
     statement.rows(connection).await?.iter().map(|row| row.try_get(0).map_err(from_sqlx)).collect()
 }
 
