@@ -150,6 +150,14 @@ impl Error {
         self
     }
 
+    /// The same once more, without its cause, for somebody else whom it concerns as well.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        let Inner { kind, retry, message, context, hint, source: _ } = &*self.0;
+        let (message, context, hint) = (message.clone(), context.clone(), hint.clone());
+        Self(Box::new(Inner { kind: *kind, retry: *retry, message, context, hint, source: None }))
+    }
+
     /// Overrides the retry class.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mosaic_core::{Error, ErrorKind, Hit, Id, Kind, Nearby, Neighbour, Record, Result, Scope, Search, Storage, Vector, VectorIndex};
 use schemars::JsonSchema;
@@ -16,6 +17,9 @@ const DAMPING: f64 = 60.0;
 
 /// Each ranking that is fused is so long, at least: what stands in the middle of both may come out first.
 const DEPTH: usize = 50;
+
+/// How long words that were found wait for what is near.
+const NEAR: Duration = Duration::from_secs(2);
 
 /// What is searched.
 #[derive(Clone)]
@@ -85,9 +89,15 @@ impl Searcher {
         let deep = deep(search);
         let near = async {
             let vector = meaning.of(text).await?;
-            match self.vectors().ok()?.nearest(scope, &vector, deep.limit, &nearby(search)).await {
-                Ok(neighbours) => Some(neighbours),
-                Err(error) => {
+            let nearby = nearby(search);
+            let nearest = self.vectors().ok()?.nearest(scope, &vector, deep.limit, &nearby);
+            match tokio::time::timeout(NEAR, nearest).await {
+                Ok(Ok(neighbours)) => Some(neighbours),
+                Err(_) => {
+                    tracing::debug!("a search goes by words alone: what is near takes too long to find");
+                    None
+                }
+                Ok(Err(error)) => {
                     tracing::debug!(%error, "a search goes by words alone");
                     if error.kind() == ErrorKind::Invalid {
                         meaning.forget(text).await;

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::valkey::Valkey;
 
 /// How long an answer may take: what is cached is had from the database in less.
-const ANSWER: Duration = Duration::from_millis(500);
+pub(crate) const ANSWER: Duration = Duration::from_millis(500);
 /// How long connecting anew may take.
 const CONNECT: Duration = Duration::from_secs(2);
 /// How often it is tried to connect anew, and a connection that works is looked at.
@@ -28,31 +28,40 @@ struct Line {
     valkey: Valkey,
     /// What every key begins with.
     prefix: String,
-    connection: watch::Sender<Option<MultiplexedConnection>>,
+    connection: watch::Sender<Option<Numbered>>,
     /// Tells the service that the line broke.
     broke: Notify,
+}
+
+/// A connection, and which one since the start: what an old one reports says nothing of a new one.
+#[derive(Clone)]
+struct Numbered {
+    number: u64,
+    connection: MultiplexedConnection,
 }
 
 impl ValkeyCache {
     /// A cache on a connection that works, and the service that replaces it when it breaks.
     pub(crate) fn new(valkey: Valkey, connection: MultiplexedConnection, instance: &str) -> (Self, Service) {
         let prefix = format!("mosaic:{instance}:");
-        let line = Arc::new(Line { valkey, prefix, connection: watch::Sender::new(Some(connection)), broke: Notify::new() });
+        let line = Arc::new(Line {
+            valkey,
+            prefix,
+            connection: watch::Sender::new(Some(Numbered { number: 0, connection })),
+            broke: Notify::new(),
+        });
         let service = Service { name: "valkey", run: Box::pin(Arc::clone(&line).keep()) };
         (Self(line), service)
     }
 
-    /// How long an answer may take.
-    pub(crate) const ANSWER: Duration = ANSWER;
-
     async fn ask<T: FromRedisValue>(&self, ask: impl FnOnce(&mut Pipeline, String), key: &str) -> Result<T> {
         let line = &self.0;
-        let Some(mut connection) = line.connection.borrow().clone() else { return Err(line.away()) };
+        let Some(Numbered { number, mut connection }) = line.connection.borrow().clone() else { return Err(line.away()) };
         let mut pipeline = redis::pipe();
         ask(&mut pipeline, format!("{}{key}", line.prefix));
         match pipeline.query_async(&mut connection).await {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(line.failed(error)),
+            Err(error) => Err(line.failed(number, error)),
         }
     }
 }
@@ -60,6 +69,7 @@ impl ValkeyCache {
 impl Line {
     /// Connects anew whenever the line broke, for ever.
     async fn keep(self: Arc<Self>) -> Result<()> {
+        let mut made = 0;
         loop {
             tokio::select! {
                 () = sleep(LOOK) => {}
@@ -67,17 +77,18 @@ impl Line {
             }
             let held = self.connection.borrow().clone();
             match held {
-                Some(mut connection) => {
+                Some(Numbered { number, mut connection }) => {
                     let pong = timeout(ANSWER, redis::cmd("PING").query_async::<()>(&mut connection)).await;
                     match pong {
                         Ok(Ok(())) => {}
-                        Ok(Err(error)) => drop(self.failed(error)),
-                        Err(_) => self.lose("it does not answer"),
+                        Ok(Err(error)) => drop(self.failed(number, error)),
+                        Err(_) => self.lose(number, "it does not answer"),
                     }
                 }
                 None => match self.valkey.connect(CONNECT, ANSWER).await {
                     Ok(connection) => {
-                        self.connection.send_replace(Some(connection));
+                        made += 1;
+                        self.connection.send_replace(Some(Numbered { number: made, connection }));
                         tracing::info!(target = self.valkey.target(), "valkey is back: the cache is in use again");
                     }
                     Err(error) => tracing::debug!(%error, "valkey is still away"),
@@ -86,23 +97,24 @@ impl Line {
         }
     }
 
-    fn lose(&self, reason: &str) {
-        let had = self.connection.send_if_modified(|connection| connection.take().is_some());
+    fn lose(&self, number: u64, reason: &str) {
+        let had = self.connection.send_if_modified(|held| held.take_if(|held| held.number == number).is_some());
         if had {
             tracing::warn!(target = self.valkey.target(), reason, "valkey is away: the gateway goes on without a cache");
         }
     }
 
     /// What a failure means: a server that refuses one command goes on with others.
-    fn failed(&self, error: RedisError) -> Error {
-        let refused = error.code().is_some_and(|code| !["LOADING", "MASTERDOWN", "NOAUTH"].contains(&code));
+    fn failed(&self, number: u64, error: RedisError) -> Error {
+        // One that takes no writes was a primary: the name may lead to another by now.
+        let refused = error.code().is_some_and(|code| !["LOADING", "MASTERDOWN", "NOAUTH", "READONLY"].contains(&code));
         if refused {
             return Error::new(ErrorKind::Unavailable, "valkey refuses what it was asked")
                 .with("target", self.valkey.target())
                 .hint("mosaic doctor")
                 .source(error);
         }
-        self.lose("the connection broke, or an answer took too long");
+        self.lose(number, "the connection broke, or an answer took too long");
         self.broke.notify_one();
         self.away().source(error)
     }

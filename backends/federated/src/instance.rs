@@ -7,8 +7,12 @@ use serde_json::json;
 /// The document that holds it.
 const NAME: &str = "instance";
 
-/// Reads the name; the first gateway on a database makes it.
-pub(crate) async fn name(storage: &dyn Storage, now: Timestamp) -> Result<String> {
+/// The name: what the first gateway on a database made up, and what the server calls the database.
+pub(crate) async fn name(storage: &dyn Storage, now: Timestamp, identity: &str) -> Result<String> {
+    Ok(format!("{}:{identity}", made_up(storage, now).await?))
+}
+
+async fn made_up(storage: &dyn Storage, now: Timestamp) -> Result<String> {
     let read = async || -> Result<Option<String>> {
         let Some(state) = storage.state(NAME).await? else { return Ok(None) };
         Ok(state.value["id"].as_str().map(str::to_owned))

@@ -7,7 +7,7 @@ use mosaic_core::{Backend, Options, Result};
 use mosaic_sql::SqlStorage;
 use mosaic_sql::server::{Probe, Server, ServerConnections};
 
-use crate::cache::ValkeyCache;
+use crate::cache::{ANSWER, ValkeyCache};
 use crate::config::Config;
 use crate::{LEAST_VERSION, instance};
 
@@ -19,20 +19,23 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
     let (server, valkey) = Config::read(&options).await?;
     let cache = async {
         valkey.probe(DEADLINE).await?;
-        valkey.connect(DEADLINE, ValkeyCache::ANSWER).await
+        valkey.connect(DEADLINE, ANSWER).await
     };
-    let ((), connection) = tokio::try_join!(check(&server), cache)?;
+    let (identity, connection) = tokio::try_join!(check(&server), cache)?;
     let storage = SqlStorage::open(Arc::new(ServerConnections::new(server))).await?;
     let (vectors, indexes) = storage.pgvector().await?;
-    let (cache, line) = ValkeyCache::new(valkey, connection, &instance::name(&storage, options.clock.now()).await?);
+    let instance = instance::name(&storage, options.clock.now(), &identity).await?;
+    let (cache, line) = ValkeyCache::new(valkey, connection, &instance);
     Ok(Backend { vectors: Some(Arc::new(vectors)), storage: Arc::new(storage), cache: Arc::new(cache), services: vec![indexes, line] })
 }
 
-async fn check(server: &Server) -> Result<()> {
+/// Checks the server; answers what tells its database from every other.
+async fn check(server: &Server) -> Result<String> {
     let probe = Probe::of(server).await?;
     probe.server(LEAST_VERSION)?;
     probe.database()?;
     probe.pgvector()?;
+    let identity = probe.identity().to_owned();
     probe.schema_with_pgvector()?;
-    Ok(())
+    Ok(identity)
 }

@@ -147,7 +147,7 @@ impl Valkey {
                 config("valkey does not take the password").hint(format!("correct {KEY}.password or {KEY}.password_file"))
             }
             (_, Some("NOPERM")) => config("valkey does not let this user do what is needed")
-                .hint("allow it: ACL SETUSER … ~mosaic:* +@read +@write +ping +info"),
+                .hint("allow it: ACL SETUSER … ~mosaic:* +@read +@write +@transaction +ping +info +select"),
             (_, Some("LOADING" | "MASTERDOWN")) => {
                 unavailable("valkey is starting up").hint("wait for it, and look at its log if it stays so")
             }

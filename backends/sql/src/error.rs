@@ -28,9 +28,10 @@ pub(crate) fn given_up() -> Error {
     Error::new(ErrorKind::Timeout, "the work was given up at its deadline")
 }
 
-/// Whether the call may be made again at once, on another connection: the one it had was lost.
+/// Whether the call may be made again at once, on another connection: the one it had was lost, and nothing was done. Who owns the
+/// connection may have put it in other words; but what a server answers that is there is none of it.
 pub(crate) fn is_lost(error: &Error) -> bool {
-    error.kind() == ErrorKind::Unavailable && error.retry_class() == Retry::Safe
+    error.kind() == ErrorKind::Unavailable && error.retry_class() == Retry::Safe && !ANSWERED.contains(&error.message())
 }
 
 /// Another write got in the way, and nothing was done.
@@ -51,6 +52,15 @@ pub(crate) fn foreign() -> Error {
 }
 
 const IN_THE_WAY: &str = "another write got in the way";
+
+const TAKES_TOO_LONG: &str = "another write takes too long";
+
+const READ_ONLY: &str = "the database takes no writes";
+
+const SHORT: &str = "the database is short of resources";
+
+/// What a server answers that may be asked again later.
+const ANSWERED: [&str; 4] = [IN_THE_WAY, TAKES_TOO_LONG, READ_ONLY, SHORT];
 
 const GONE_MEANWHILE: &str = "refers to a record that does not exist any more";
 
@@ -99,15 +109,13 @@ fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
         NUMERIC_VALUE_OUT_OF_RANGE => Error::invalid("a number is out of bounds"),
         CHARACTER_NOT_IN_REPERTOIRE | UNTRANSLATABLE_CHARACTER => Error::invalid("a text cannot hold the NUL character (U+0000)"),
         SERIALIZATION_FAILURE | DEADLOCK_DETECTED => in_the_way(),
-        LOCK_NOT_AVAILABLE => Error::new(ErrorKind::Unavailable, "another write takes too long").hint("try again"),
+        LOCK_NOT_AVAILABLE => Error::new(ErrorKind::Unavailable, TAKES_TOO_LONG).hint("try again"),
         QUERY_CANCELED => {
             Error::new(ErrorKind::Timeout, "the database ended the work at its deadline").retry(Retry::Safe).hint("ask for less at once")
         }
         DISK_FULL => Error::new(ErrorKind::Full, "no space is left where the database keeps its data")
             .hint("free some space on that disk, then try again"),
-        READ_ONLY_SQL_TRANSACTION => {
-            Error::new(ErrorKind::Unavailable, "the database takes no writes").hint("connect to the primary server, not to a standby")
-        }
+        READ_ONLY_SQL_TRANSACTION => Error::new(ErrorKind::Unavailable, READ_ONLY).hint("connect to the primary server, not to a standby"),
         INSUFFICIENT_PRIVILEGE => Error::new(ErrorKind::Config, "the database user may not do this")
             .hint("make the database user the owner of the database's schema"),
         DUPLICATE_TABLE => foreign(),
@@ -121,8 +129,9 @@ fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
             Error::new(ErrorKind::Corrupt, "the database's files are damaged").hint("restore the database from a backup")
         }
         _ if code.starts_with(CONNECTION_EXCEPTION) || code.starts_with(OPERATOR_INTERVENTION) => lost(),
-        _ if code.starts_with(INSUFFICIENT_RESOURCES) => Error::new(ErrorKind::Unavailable, "the database is short of resources")
-            .hint("try again; if it stays so, give the database more memory or connections"),
+        _ if code.starts_with(INSUFFICIENT_RESOURCES) => {
+            Error::new(ErrorKind::Unavailable, SHORT).hint("try again; if it stays so, give the database more memory or connections")
+        }
         _ => Error::new(ErrorKind::Internal, "the database refused a statement").with("sqlstate", code),
     }
 }
@@ -177,6 +186,16 @@ mod tests {
         }
         for code in ["23505", "55P03", "57014", "57P01", "08006", "53100"] {
             assert!(!is_passing(&from_sqlstate(code, None)), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_answers_was_not_lost() {
+        for code in ["40001", "40P01", "55P03", "25006", "53200", "53300"] {
+            assert!(!is_lost(&from_sqlstate(code, None)), "{code}");
+        }
+        for code in ["57P01", "08006"] {
+            assert!(is_lost(&from_sqlstate(code, None)), "{code}");
         }
     }
 

@@ -58,7 +58,7 @@ impl Track {
     /// # Errors
     /// As [`Self::migrate`].
     pub(crate) async fn examine(&self, connection: &mut PgConnection) -> Result<State> {
-        const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = $1)";
+        const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relname = $1)";
         self.refuse_foreign(&mut *connection).await?;
         let is_there = sqlx::query_scalar(IS_THERE).bind(self.table);
         if !is_there.fetch_one(&mut *connection).await.map_err(error::from_sqlx)? {

@@ -46,7 +46,8 @@ impl Failures {
 
 fn uncounted(found: Result<bool>) -> bool {
     found.unwrap_or_else(|error| {
-        tracing::warn!(%error, "failed sign-ins are not counted");
+        // The cache itself tells once that it is away.
+        tracing::debug!(%error, "failed sign-ins are not counted");
         false
     })
 }

@@ -125,7 +125,8 @@ impl Authenticator {
         match self.cache.get(key).await {
             Ok(value) => serde_json::from_slice(&value?).ok(),
             Err(error) => {
-                tracing::warn!(%error, "the cache is of no use, asking the storage");
+                // The cache itself tells once that it is away.
+                tracing::debug!(%error, "the cache is of no use, asking the storage");
                 None
             }
         }
@@ -141,7 +142,7 @@ impl Authenticator {
         self.note_use(token.id, token.last_used_at);
         let principal = Principal::new(token, &user);
         if let Err(error) = self.keep(&principal, hash, key, begun).await {
-            tracing::warn!(%error, "a principal is not cached");
+            tracing::debug!(%error, "a principal is not cached");
         }
         Ok(principal)
     }

@@ -12,6 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
 const PORT: u16 = 5432;
+/// Variables that sqlx takes for a connection, and that cannot be overridden.
+const MEDDLING: [&str; 4] = ["PGOPTIONS", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"];
 const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=1_000;
 const STATEMENT_TIMEOUT: std::ops::RangeInclusive<u64> = 1..=120;
 
@@ -60,6 +62,7 @@ fn default_statement_timeout_seconds() -> u64 {
 #[derive(Clone)]
 pub struct Server {
     pub(super) options: PgConnectOptions,
+    pub(super) ssl_mode: PgSslMode,
     /// The host and port, unless it is a Unix socket.
     pub(super) network: Option<(String, u16)>,
     /// `host:port`, or the path of the socket.
@@ -101,12 +104,16 @@ impl Server {
             (None, in_url) => password = in_url,
             _ => {}
         }
-        let mut options = place.options.username(&place.user).database(&place.database).application_name("mosaic");
-        if let Some(password) = &password {
-            options = options.password(password.expose());
+        if let Some(variable) = MEDDLING.iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
+            return Err(refused("url", format!("the variable {variable} would change what it says")).hint(format!("unset {variable}")));
         }
+        // An empty one keeps PGPASSWORD out, and fails as none does.
+        let password_text = password.as_ref().map_or("", Secret::expose);
+        let options = place.options.username(&place.user).database(&place.database).password(password_text).application_name("mosaic");
         Ok(Self {
-            options: options.disable_statement_logging(),
+            // A pooler refuses parameters that it does not know; numbers come in binary, without digits.
+            options: options.extra_float_digits(None).disable_statement_logging(),
+            ssl_mode: place.ssl_mode,
             network: place.network,
             target: place.target,
             user: place.user,
@@ -136,6 +143,7 @@ pub(super) const SERVICE: &str = "postgres";
 /// What a URL says.
 struct Place {
     options: PgConnectOptions,
+    ssl_mode: PgSslMode,
     network: Option<(String, u16)>,
     target: String,
     user: String,
@@ -171,7 +179,8 @@ impl Place {
         }
         let password = url.password().map(decoded).transpose()?.filter(|password| !password.is_empty()).map(Secret::from);
         let mut socket = None;
-        let mut options = PgConnectOptions::new_without_pgpass().ssl_mode(PgSslMode::Prefer);
+        let (mut mode, mut has_root) = (PgSslMode::Prefer, false);
+        let mut options = PgConnectOptions::new_without_pgpass();
         for (name, value) in url.query_pairs() {
             let file = || base_dir.join(&*value);
             options = match &*name {
@@ -179,12 +188,21 @@ impl Place {
                     socket = Some(value.into_owned());
                     options
                 }
-                "sslmode" => options.ssl_mode(ssl_mode(&value)?),
-                "sslrootcert" => options.ssl_root_cert(readable("sslrootcert", file())?),
+                "sslmode" => {
+                    mode = ssl_mode(&value)?;
+                    options
+                }
+                "sslrootcert" => {
+                    has_root = true;
+                    options.ssl_root_cert(readable("sslrootcert", file())?)
+                }
                 "sslcert" => options.ssl_client_cert(readable("sslcert", file())?),
                 "sslkey" => options.ssl_client_key(readable("sslkey", file())?),
                 _ => return Err(unknown_parameter(&name)),
             };
+        }
+        if has_root && !matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull) {
+            return Err("sslrootcert counts only with sslmode=verify-ca or verify-full".into());
         }
         let port = url.port().unwrap_or(PORT);
         let host = decoded(url.host_str().unwrap_or_default())?.trim_matches(['[', ']']).to_owned();
@@ -199,7 +217,7 @@ impl Place {
                 (options.host(&host), Some((host, port)), target)
             }
         };
-        Ok(Self { options: options.port(port), network, target, user, database, password })
+        Ok(Self { options: options.port(port).ssl_mode(mode), ssl_mode: mode, network, target, user, database, password })
     }
 }
 

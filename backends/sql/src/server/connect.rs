@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use mosaic_core::{Error, ErrorKind, Result};
+use sqlx::postgres::PgSslMode;
 use sqlx::{ConnectOptions as _, PgConnection};
 use tokio::time::timeout;
 
@@ -65,12 +66,13 @@ impl Server {
         let config = |message: String| Error::new(ErrorKind::Config, message);
         let unavailable = |message: &'static str| Error::new(ErrorKind::Unavailable, message);
         match sqlstate {
-            "28P01" | "28000" if !self.has_password && !needs_tls(message) => {
+            "28P01" if !self.has_password => {
                 config(format!("postgres wants a password of the user {user:?}, and none is configured")).hint(set_password(key))
             }
             "28P01" => config(format!("postgres does not take the password of the user {user:?}"))
                 .hint(format!("correct {key}.password or {key}.password_file, or set it anew: ALTER ROLE … PASSWORD …")),
-            "28000" if needs_tls(message) => {
+            // Without TLS though it was offered: the user chose so.
+            "28000" if matches!(self.ssl_mode, PgSslMode::Disable) && needs_tls(message) => {
                 config("postgres takes connections by TLS alone".into()).hint(format!("set sslmode=verify-full, or require, in {key}.url"))
             }
             "28000" => config(format!("postgres does not let the user {user:?} in"))
@@ -79,6 +81,8 @@ impl Server {
                 .hint(format!("make it, as in `createdb --owner {user} {database}`, or correct {key}.url")),
             "42501" => config(format!("postgres does not let the user {user:?} into the database {database:?}"))
                 .hint("grant it: GRANT CONNECT ON DATABASE … TO …"),
+            "08P01" => config("postgres, or a pooler before it, refuses how the session begins".into())
+                .hint("connect to the server itself, or by a pooler that keeps sessions (pool_mode = session)"),
             "53300" => unavailable("postgres has no connection left")
                 .hint(format!("raise max_connections in postgresql.conf, or lower {key}.max_connections of the gateways that share it")),
             "57P03" => unavailable("postgres is starting up, or shutting down").hint("wait for it, and look at its log if it stays so"),
@@ -94,7 +98,9 @@ impl Server {
             io::ErrorKind::PermissionDenied => Error::new(ErrorKind::Config, "the socket of postgres may not be opened")
                 .hint("add this user to the group of the socket, or connect by host and port"),
             // What rustls finds wrong with a certificate comes this way.
-            io::ErrorKind::InvalidData => self.untrusted(&cause.to_string()),
+            io::ErrorKind::InvalidData if cause.to_string().starts_with(UNTRUSTED) => self.untrusted(&cause.to_string()),
+            io::ErrorKind::InvalidData => Error::new(ErrorKind::Config, "postgres does not speak TLS as it should")
+                .hint(format!("look at what stands between here and the host in {}.url", self.key)),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => self.ended(),
             _ if !self.has_address().await => unavailable("the host name of postgres is not known".into())
                 .hint(format!("correct the host in {}.url, or the name service of this machine", self.key)),
@@ -116,7 +122,7 @@ impl Server {
 
     fn untrusted(&self, reason: &str) -> Error {
         // The library's words about a certificate, which name no secret.
-        let reason = reason.strip_prefix("invalid peer certificate: ").unwrap_or(reason);
+        let reason = reason.strip_prefix(UNTRUSTED).unwrap_or(reason);
         Error::new(ErrorKind::Config, "the certificate of postgres is not trusted").with("reason", reason).hint(format!(
             "give the root that signed it as sslrootcert in {}.url, and the host by a name that the certificate has",
             self.key
@@ -127,6 +133,9 @@ impl Server {
         Error::new(ErrorKind::Config, "what answers there is no postgres").hint(format!("correct host and port in {}.url", self.key))
     }
 }
+
+/// How rustls begins what it finds wrong with a certificate.
+const UNTRUSTED: &str = "invalid peer certificate: ";
 
 fn needs_tls(message: &str) -> bool {
     // So it says from version 14 on; before, "SSL off".

@@ -22,6 +22,8 @@ use crate::connection::{Connections, Lease, SETTINGS, Work};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A failure to connect is everybody's for so long.
+const FRESH: Duration = Duration::from_millis(500);
 /// A connection that lay idle for longer is asked whether it still is one.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long it may take to answer that: less than whoever asks after the storage's health waits, or each of them would find out about
@@ -58,6 +60,8 @@ struct Pool {
     /// Counts how often a connection was found broken.
     breaks: AtomicU64,
     closing: AtomicBool,
+    /// Why the last attempt to connect failed, and when.
+    failure: Mutex<Option<(Instant, Error)>>,
     /// Whether the server can see that a connection was closed: it can on most systems.
     is_attentive: AtomicBool,
     runtime: Handle,
@@ -83,6 +87,7 @@ impl ServerConnections {
             room,
             breaks: AtomicU64::new(0),
             closing: AtomicBool::new(false),
+            failure: Mutex::default(),
             is_attentive: AtomicBool::new(true),
             runtime: Handle::current(),
         }))
@@ -96,14 +101,18 @@ impl Connections for ServerConnections {
         if pool.closing.load(Ordering::Relaxed) {
             return Err(closed());
         }
-        let permit = match timeout(PATIENCE, Arc::clone(&pool.room).acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(closed()),
-            Err(_) => return Err(pool.busy()),
+        let permit = match work {
+            // Hours of it take no other's place, and are not waited for at the end.
+            Work::Index => None,
+            _ => Some(match timeout(PATIENCE, Arc::clone(&pool.room).acquire_owned()).await {
+                Ok(Ok(permit)) => permit,
+                Ok(Err(_)) => return Err(closed()),
+                Err(_) => return Err(pool.failed_lately(PATIENCE * 2).unwrap_or_else(|| pool.busy())),
+            }),
         };
         let live = pool.one_for(work).await?;
         let due = Instant::now() + pool.time_for(work) + GRACE;
-        Ok(Box::new(ServerLease { live: Some(live), permit: Some(permit), due, pool: Arc::clone(pool) }))
+        Ok(Box::new(ServerLease { live: Some(live), permit, due, pool: Arc::clone(pool) }))
     }
 
     async fn close(&self) -> Result<()> {
@@ -161,7 +170,23 @@ impl Pool {
         }
     }
 
+    /// Connects. A moment after that has failed, nobody else waits for the same.
     async fn connect(&self) -> Result<Live> {
+        if let Some(error) = self.failed_lately(FRESH) {
+            return Err(error);
+        }
+        let outcome = self.try_connect().await;
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) =
+            outcome.as_ref().err().map(|error| (Instant::now(), error.repeated()));
+        outcome
+    }
+
+    fn failed_lately(&self, within: Duration) -> Option<Error> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().filter(|(at, _)| at.elapsed() < within).map(|(_, error)| error.repeated())
+    }
+
+    async fn try_connect(&self) -> Result<Live> {
         let breaks = self.breaks.load(Ordering::Relaxed);
         let mut connection = self.server.connect(CONNECT).await.map_err(|error| self.away(error))?;
         let set = async {
@@ -214,7 +239,7 @@ impl Pool {
         if live.breaks != self.breaks.load(Ordering::Relaxed) {
             return;
         }
-        if live.born.elapsed() > AGE || self.closing.load(Ordering::Relaxed) {
+        if live.born.elapsed() > AGE || live.limited == Work::Index || self.closing.load(Ordering::Relaxed) {
             self.runtime.spawn(timeout(CLEAN_UP, live.connection.close()));
             return;
         }
@@ -222,7 +247,7 @@ impl Pool {
     }
 
     /// Ends what was left under way, and takes the connection back.
-    async fn clean_up(self: Arc<Self>, mut live: Live, permit: OwnedSemaphorePermit) {
+    async fn clean_up(self: Arc<Self>, mut live: Live, permit: Option<OwnedSemaphorePermit>) {
         // sqlx does not know of a transaction whose BEGIN was cut off, so the rollback is not left to it.
         match timeout(CLEAN_UP, sqlx::raw_sql("ROLLBACK").execute(&mut live.connection)).await {
             // What was broken off may have a lock that lasts as long as the connection.
@@ -266,8 +291,9 @@ fn closed() -> Error {
 
 /// A connection, lent.
 struct ServerLease {
-    // Both are gone only when the lease is.
+    // Gone only when the lease is.
     live: Option<Live>,
+    /// Its place among the connections, unless it takes none.
     permit: Option<OwnedSemaphorePermit>,
     due: Instant,
     pool: Arc<Pool>,
@@ -304,9 +330,9 @@ impl Lease for ServerLease {
 
 impl Drop for ServerLease {
     fn drop(&mut self) {
-        if let (Some(live), Some(permit)) = (self.live.take(), self.permit.take()) {
+        if let Some(live) = self.live.take() {
             if Instant::now() < self.due {
-                self.pool.runtime.spawn(Arc::clone(&self.pool).clean_up(live, permit));
+                self.pool.runtime.spawn(Arc::clone(&self.pool).clean_up(live, self.permit.take()));
             } else {
                 // The server would have ended it before, if it still heard of it. Others of that age are as dead.
                 self.pool.broke(live.breaks);

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use mosaic_core::{Error, ErrorKind, Finding, Result};
+use sqlx::postgres::PgSslMode;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::timeout;
 
@@ -21,6 +22,7 @@ pub struct Probe {
     server: Server,
     found: Found,
     schema: Result<State>,
+    identity: String,
     #[cfg(feature = "pgvector")]
     directions: Result<State>,
 }
@@ -44,6 +46,9 @@ const FOUND: &str = "SELECT current_setting('server_version_num')::int, \
     current_setting('server_encoding'), current_setting('transaction_read_only') = 'on', current_schema()::text, \
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
 
+const IDENTITY: &str = "SELECT format('%s.%s', system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database())) \
+    FROM pg_control_system()";
+
 impl Probe {
     /// Looks at a server, within 2 s.
     ///
@@ -55,18 +60,26 @@ impl Probe {
             let mut connection = server.connect(DEADLINE).await?;
             let found = found(&mut connection).await;
             let schema = schema::MAIN.examine(&mut connection).await;
+            // Some providers keep it from their users.
+            let identity = sqlx::query_scalar(IDENTITY).fetch_one(&mut connection).await.unwrap_or_default();
             #[cfg(feature = "pgvector")]
             let directions = schema::PGVECTOR.examine(&mut connection).await;
             drop(tokio::spawn(sqlx::Connection::close(connection)));
             Ok(Self {
                 found: found.map_err(|error| server.about(error))?,
                 schema,
+                identity,
                 #[cfg(feature = "pgvector")]
                 directions,
                 server: server.clone(),
             })
         };
         timeout(DEADLINE, look).await.unwrap_or_else(|_| Err(server.about(server.silent(DEADLINE))))
+    }
+
+    /// What tells this database from every other, also from copies of it that another server has: empty where the user may not know.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Whether its version is one that Mosaic works with, and how it is reached.
@@ -79,16 +92,18 @@ impl Probe {
         if major < least {
             return Err(self.refusal(format!("postgres {major}.{minor} is too old: it takes {least} or later"), "upgrade the server"));
         }
-        if tls {
-            return Ok(Finding::well(format!("version {major}.{minor}, by TLS")));
-        }
-        let message = format!("version {major}.{minor}, without TLS");
-        Ok(match &self.server.network {
-            Some((host, _)) if !is_this_machine(host) => Finding::but(
-                format!("{message}: whoever is on the way can read along"),
-                format!("turn on ssl in postgresql.conf, and set sslmode=verify-full in {}.url", self.server.key),
+        let version = format!("version {major}.{minor}");
+        let is_near = self.server.network.as_ref().is_none_or(|(host, _)| is_this_machine(host));
+        let cure = |first: &str| format!("{first}set sslmode=verify-full in {}.url", self.server.key);
+        Ok(match (tls, self.server.ssl_mode) {
+            (true, PgSslMode::VerifyFull) => Finding::well(format!("{version}, by TLS with a certificate of its name")),
+            (true, _) if is_near => Finding::well(format!("{version}, by TLS")),
+            (true, _) => Finding::but(format!("{version}, by TLS, but whoever is on the way could answer in its place"), cure("")),
+            (false, _) if is_near => Finding::well(format!("{version}, without TLS")),
+            (false, _) => Finding::but(
+                format!("{version}, without TLS: whoever is on the way can read along"),
+                cure("turn on ssl in postgresql.conf, and "),
             ),
-            _ => Finding::well(message),
         })
     }
 

@@ -17,7 +17,8 @@ const LOCK: i64 = 0x6d6f_7361_6963_7076;
 const LOOK: &str = "SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector'), \
     (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'), \
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR (has_database_privilege(current_database(), 'CREATE') \
-        AND coalesce((SELECT bool_or(trusted) FROM pg_available_extension_versions WHERE name = 'vector'), false))";
+        AND coalesce((SELECT bool_or(trusted) FROM pg_available_extension_versions WHERE name = 'vector'), false)), \
+    (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector' AND to_regtype('halfvec') IS NULL)";
 
 /// What a server says of the extension.
 #[derive(Debug, Clone)]
@@ -28,12 +29,14 @@ pub(crate) struct Extension {
     available: Option<String>,
     /// Whether this user may do so.
     may_create: bool,
+    /// The schema that it is in, when the user's search_path does not lead there.
+    out_of_sight: Option<String>,
 }
 
 impl Extension {
     pub(crate) async fn look(connection: &mut PgConnection) -> Result<Self> {
-        let (installed, available, may_create) = sqlx::query_as(LOOK).fetch_one(connection).await.map_err(from_sqlx)?;
-        Ok(Self { installed, available, may_create })
+        let (installed, available, may_create, out_of_sight) = sqlx::query_as(LOOK).fetch_one(connection).await.map_err(from_sqlx)?;
+        Ok(Self { installed, available, may_create, out_of_sight })
     }
 
     /// Whether it will do.
@@ -41,6 +44,11 @@ impl Extension {
     /// # Errors
     /// [`ErrorKind::Config`] when it is absent and cannot be made, or too old.
     pub(crate) fn check(&self) -> Result<Finding> {
+        if let Some(schema) = &self.out_of_sight {
+            let message = format!("pgvector is in the schema {schema}, where the user's search_path does not lead");
+            return Err(Error::new(ErrorKind::Config, message)
+                .hint(format!("add it, behind the user's own: ALTER ROLE … SET search_path = …, {schema}")));
+        }
         match (&self.installed, &self.available) {
             (Some(version), _) => good_enough(version, "the database has"),
             (None, None) => Err(absent()),
@@ -116,7 +124,7 @@ mod tests {
     use super::*;
 
     fn check(installed: Option<&str>, available: Option<&str>, may_create: bool) -> Result<Finding> {
-        Extension { installed: installed.map(Into::into), available: available.map(Into::into), may_create }.check()
+        Extension { installed: installed.map(Into::into), available: available.map(Into::into), may_create, out_of_sight: None }.check()
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mosaic_core::{Error, ErrorKind, Result};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
+use super::direction;
 use super::near::MUCH;
 use crate::connection::{Connections, Work};
 use crate::error::from_sqlx;
@@ -16,6 +17,12 @@ use crate::work::once;
 
 /// How often it is looked whether an index is missing, or of no use any more.
 const LOOK: Duration = Duration::from_secs(20);
+/// After failures it rests longer each time, up to this.
+const LONGEST_REST: Duration = Duration::from_secs(3_600);
+/// What making an index may take of the server's memory, unless its operator has set more: with less than the graph takes, it takes ten
+/// times as long (pgvector's README, "Index Build Time").
+const MEMORY: &str = "SELECT set_config('maintenance_work_mem', '512MB', false) \
+    WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('512MB')";
 
 /// Held, in its session, by who makes indexes. The letters "mosaicix" as a number.
 const LOCK: i64 = 0x6d6f_7361_6963_6978;
@@ -23,12 +30,18 @@ const LOCK: i64 = 0x6d6f_7361_6963_6978;
 /// Keeps the indexes as they should be, for ever.
 pub(super) async fn keep(connections: Arc<dyn Connections>) -> Result<()> {
     let keeper = Keeper { connections };
+    let mut rest = LOOK;
     loop {
         // What it does not manage now, it does later: searches are answered all the same.
-        if let Err(error) = keeper.look().await {
-            tracing::warn!(%error, "the vector indexes are not kept at present");
-        }
-        tokio::time::sleep(LOOK).await;
+        rest = match keeper.look().await {
+            Ok(()) => LOOK,
+            Err(error) => {
+                let hint = error.hint_text().unwrap_or_default();
+                tracing::warn!(%error, hint, "the vector indexes are not kept at present");
+                (rest * 2).min(LONGEST_REST)
+            }
+        };
+        tokio::time::sleep(rest).await;
     }
 }
 
@@ -45,6 +58,8 @@ struct Wanted {
 
 impl Keeper {
     async fn look(&self) -> Result<()> {
+        // A gateway without pgvector may be at work on the same records.
+        direction::complete(&self.connections).await?;
         let stale = once!(self, Work::Bulk, connection => stale(connection))?;
         let missing = once!(self, Work::Bulk, connection => missing(connection))?;
         if stale.is_empty() && missing.is_empty() {
@@ -83,7 +98,7 @@ async fn make(connection: &mut PgConnection, table: &'static str, model: &str, d
     const NUMBER: &str = "INSERT INTO embedding_indexes (model, dimensions) VALUES ($1, $2) \
         ON CONFLICT (model, dimensions) DO UPDATE SET model = excluded.model RETURNING number";
     const MAKE: &str = "SELECT format('CREATE INDEX CONCURRENTLY IF NOT EXISTS %I ON %I USING hnsw \
-        ((direction::halfvec(%s)) halfvec_ip_ops) WHERE model = %L', $1, $2, $3::int, $4)";
+        ((direction::halfvec(%s)) halfvec_ip_ops) WHERE model = %L AND vector_dims(direction) = %s', $1, $2, $3::int, $4, $3::int)";
     let number = sqlx::query_scalar(NUMBER).bind(model).bind(width(dimensions));
     let number: i64 = number.fetch_one(&mut *connection).await.map_err(from_sqlx)?;
     let name = format!("{table}_hnsw_{number}");
@@ -91,9 +106,14 @@ async fn make(connection: &mut PgConnection, table: &'static str, model: &str, d
     let sql: String = sql.fetch_one(&mut *connection).await.map_err(from_sqlx)?;
     let begun = tokio::time::Instant::now();
     tracing::info!(index = name, model, dimensions, "making a vector index");
-    // With less memory than the graph takes, it takes ten times as long (pgvector's README, "Index Build Time").
-    run(&mut *connection, "SET maintenance_work_mem = '512MB'".to_owned()).await?;
-    run(&mut *connection, sql).await?;
+    sqlx::query(MEMORY).execute(&mut *connection).await.map_err(from_sqlx)?;
+    if let Err(error) = run(&mut *connection, sql.clone()).await {
+        // Workers share memory that a container may have little of; without them it takes longer.
+        tracing::info!(index = name, %error, "making the vector index once more, by one process");
+        run(&mut *connection, format!("DROP INDEX CONCURRENTLY IF EXISTS {name}")).await?;
+        run(&mut *connection, "SET max_parallel_maintenance_workers = 0".to_owned()).await?;
+        run(&mut *connection, sql).await?;
+    }
     let seconds = begun.elapsed().as_secs();
     tracing::info!(index = name, seconds, "the vector index is in use");
     Ok(())
@@ -107,7 +127,7 @@ async fn run(connection: &mut PgConnection, sql: String) -> Result<()> {
 const OURS: &str = " FROM pg_index AS made JOIN pg_class AS found ON found.oid = made.indexrelid \
     JOIN pg_class AS base ON base.oid = made.indrelid JOIN embedding_indexes AS known \
     ON found.relname = base.relname || '_hnsw_' || known.number \
-    WHERE base.relnamespace = current_schema()::regnamespace ";
+    WHERE base.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ";
 
 /// The tables whose embeddings of the model have an index that is whole.
 pub(super) async fn tables(connection: &mut PgConnection, model: &str, dimensions: usize) -> Result<Vec<String>> {
@@ -133,17 +153,9 @@ async fn stale(connection: &mut PgConnection) -> Result<Vec<String>> {
     statement.sql(OURS).sql("AND (NOT made.indisvalid AND NOT ").sql(BEING_MADE).bind(LOCK).sql(") ");
     statement.sql("OR NOT EXISTS (SELECT FROM embedding_models AS model WHERE model.model = known.model ");
     statement.sql("AND model.dimensions = known.dimensions AND ");
-    has_embeddings(&mut statement);
+    refresh::has_embeddings(&mut statement);
     statement.sql("))");
     statement.rows(connection).await?.iter().map(|row| row.try_get(0).map_err(from_sqlx)).collect()
-}
-
-fn has_embeddings(statement: &mut Statement) {
-    statement.sql("(false");
-    for (_, table) in refresh::tables() {
-        statement.sql(" OR EXISTS (SELECT FROM ").sql(table).sql(" AS held WHERE held.model = known.model)");
-    }
-    statement.sql(")");
 }
 
 /// The indexes that would help and are not there.

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use mosaic_core::vectors::{cosine_distance, dot};
-use mosaic_core::{Id, Kind, Nearby, Neighbour, Result, Scope, Vector, with_kind};
+use mosaic_core::{Error, ErrorKind, Id, Kind, Nearby, Neighbour, Result, Scope, Vector, with_kind};
 use pgvector::HalfVector;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::{direction, extension, indexes};
@@ -21,14 +22,20 @@ pub(super) const MUCH: i64 = 5_000;
 
 /// So many more of the nearest are taken than are wanted, by directions that differ from the vectors' own.
 const SPARE: usize = 50;
-/// No more than so many are taken, however close together they are.
+/// No more than so many are taken, however close together they are …
 const MOST: usize = 4_096;
+/// … nor more than so many bytes of their vectors, beside those that are wanted: 16 MiB.
+const MOST_BYTES: usize = 16 << 20;
 /// Two directions of half precision have a product that is off by no more: 2^-11 for each of them, and what sums add.
 const PRECISION: f32 = 0.001;
 
-/// How wide the walk through an index is, before and after the first neighbours are found: `hnsw.ef_search`. Its highest is 1,000.
-const WIDTH: &str = "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = 200; \
+/// How an index is walked: on until enough is found, and wide (`hnsw.ef_search`, of up to 1,000). A condition of the index names its model, so
+/// the plan must be made for the values at hand.
+const WALK: &str = "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = 200; \
     SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_sort = off";
+
+/// As everything else is planned: for values at hand a planner that has not counted a new model yet goes by the wrong index.
+const WALKED: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_sort = on";
 
 /// What is asked.
 pub(super) struct Question<'a> {
@@ -76,6 +83,8 @@ pub(super) async fn is_much(connection: &mut PgConnection, question: &Question<'
 
 /// The nearest of everything the scope sees, compared one by one.
 pub(super) async fn by_all(connection: &mut PgConnection, question: &Question<'_>) -> Result<Vec<Neighbour>> {
+    let bytes = question.vector.components.len() * size_of::<f32>();
+    let most = MOST.min(MOST_BYTES / bytes).max(question.k.saturating_add(SPARE));
     let mut take = question.k.saturating_add(SPARE);
     loop {
         let mut candidates = Vec::new();
@@ -84,13 +93,18 @@ pub(super) async fn by_all(connection: &mut PgConnection, question: &Question<'_
             add(&mut candidates, kind, statement, connection).await?;
         }
         let (taken, last) = nearest_first(&mut candidates, take);
+        if question.direction.is_none() {
+            // What has no direction is as far from everything.
+            candidates.truncate(question.k);
+            return Ok(candidates.into_iter().map(|Candidate { kind, id, .. }| Neighbour { kind, id, distance: 1.0 }).collect());
+        }
         let ranked = ranked(connection, question, candidates).await?;
         // One that was not taken might be nearer than the last that is answered.
         let farthest = ranked.get(question.k.min(ranked.len()).saturating_sub(1)).map_or(0.0, |neighbour| neighbour.distance);
-        if taken < take || last - farthest > PRECISION || take >= MOST {
+        if taken < take || last - farthest > PRECISION || take >= most {
             return Ok(first(ranked, question.k));
         }
-        take *= 4;
+        take = (take * 4).min(most);
     }
 }
 
@@ -100,25 +114,32 @@ pub(super) async fn by_indexes(connection: &mut PgConnection, question: &Questio
     let Some(direction) = &question.direction else { return Ok(None) };
     let dimensions = question.vector.components.len();
     let indexed = indexes::tables(connection, &question.vector.model, dimensions).await?;
-    if indexed.is_empty() {
+    let (walked, compared): (Vec<_>, Vec<_>) = question.tables().partition(|(_, table)| indexed.iter().any(|indexed| indexed == table));
+    if walked.is_empty() {
         return Ok(None);
     }
-    extension::warm(connection).await?;
-    sqlx::raw_sql(WIDTH).execute(&mut *connection).await.map_err(from_sqlx)?;
     let take = question.k.saturating_add(SPARE);
     let mut candidates = Vec::new();
-    for (kind, table) in question.tables() {
-        let statement = match indexed.iter().any(|indexed| indexed == table) {
-            true => with_kind!(kind, T => walking::<T>(question, table, direction, dimensions, take))?,
-            // As yet it holds so little that it has none.
-            false => with_kind!(kind, T => comparing_all::<T>(question, table, take))?,
-        };
+    extension::warm(connection).await?;
+    run(connection, WALK).await?;
+    for (kind, table) in walked {
+        let statement = with_kind!(kind, T => walking::<T>(question, table, direction, dimensions, take))?;
+        add(&mut candidates, kind, statement, connection).await?;
+    }
+    run(connection, WALKED).await?;
+    // These hold little, or their index is still being made.
+    for (kind, table) in compared {
+        let statement = with_kind!(kind, T => comparing_all::<T>(question, table, take))?;
         add(&mut candidates, kind, statement, connection).await?;
     }
     nearest_first(&mut candidates, take);
     let ranked = ranked(connection, question, candidates).await?;
     // What has no direction is in no index; its distance from everything is 1.
     Ok(ranked.get(question.k - 1).is_some_and(|last| last.distance < 1.0).then(|| first(ranked, question.k)))
+}
+
+async fn run(connection: &mut PgConnection, settings: &'static str) -> Result<()> {
+    sqlx::raw_sql(settings).execute(connection).await.map_err(from_sqlx).map(|_| ())
 }
 
 /// The ids of what the scope sees of a kind and the filter lets through.
@@ -173,7 +194,8 @@ fn walking<T: Table>(
     statement.sql("(");
     compare(&mut statement);
     statement.sql(")::float4 FROM ").sql(table).sql(" AS held JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = held.id WHERE held.model = ");
-    statement.bind(question.vector.model.as_str()).sql(" AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(")");
+    statement.bind(question.vector.model.as_str()).sql(" AND vector_dims(held.direction) = ").number(dimensions);
+    statement.sql(" AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(")");
     if let Some(space_id) = question.filter.space_id {
         statement.sql(" AND kept.space_id = ").bind(space_id);
     }
@@ -199,25 +221,32 @@ fn nearest_first(candidates: &mut Vec<Candidate>, take: usize) -> (usize, f32) {
     (candidates.len(), candidates.last().map_or(0.0, |last| last.distance))
 }
 
-/// Ranks candidates by their vectors.
+/// Ranks candidates by their vectors, off the runtime.
 async fn ranked(connection: &mut PgConnection, question: &Question<'_>, candidates: Vec<Candidate>) -> Result<Vec<Neighbour>> {
     let mut ids: HashMap<Kind, Vec<Id>> = HashMap::new();
     candidates.iter().for_each(|candidate| ids.entry(candidate.kind).or_default().push(candidate.id));
-    let mut ranked = Vec::with_capacity(candidates.len());
+    let mut found = Vec::new();
     for (kind, table) in tables() {
         let Some(ids) = ids.remove(&kind) else { continue };
         let mut statement = Statement::new("SELECT held.id, held.vector FROM unnest(");
         statement.array(ids.into_iter()).sql("::uuid[]) AS given (id) CROSS JOIN LATERAL (SELECT held.id, held.vector FROM ").sql(table);
         statement.sql(" AS held WHERE held.id = given.id AND held.model = ").bind(question.vector.model.as_str());
         statement.sql(" LIMIT 1) AS held");
-        for row in statement.rows(&mut *connection).await? {
-            let components = bytes::to_components(row.try_get(1).map_err(from_sqlx)?)?;
-            // Its model may have begun anew, with other dimensions.
-            if components.len() == question.vector.components.len() {
-                let product = dot(&components, &question.vector.components);
-                let distance = cosine_distance(product, question.square, dot(&components, &components));
-                ranked.push(Neighbour { kind, id: row.try_get(0).map_err(from_sqlx)?, distance });
-            }
+        found.push((kind, statement.rows(&mut *connection).await?));
+    }
+    let (wanted, square) = (question.vector.components.clone(), question.square);
+    let ranking = tokio::task::spawn_blocking(move || rank(&found, &wanted, square));
+    ranking.await.map_err(|error| Error::new(ErrorKind::Internal, "a comparison of vectors broke off").source(error))?
+}
+
+fn rank(found: &[(Kind, Vec<PgRow>)], wanted: &[f32], square: f64) -> Result<Vec<Neighbour>> {
+    let mut ranked = Vec::new();
+    for (kind, row) in found.iter().flat_map(|(kind, rows)| rows.iter().map(|row| (*kind, row))) {
+        let components = bytes::to_components(row.try_get(1).map_err(from_sqlx)?)?;
+        // Its model may have begun anew, with other dimensions.
+        if components.len() == wanted.len() {
+            let distance = cosine_distance(dot(&components, wanted), square, dot(&components, &components));
+            ranked.push(Neighbour { kind, id: row.try_get(0).map_err(from_sqlx)?, distance });
         }
     }
     ranked.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| (a.id, a.kind).cmp(&(b.id, b.kind))));
