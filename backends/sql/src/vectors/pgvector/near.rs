@@ -173,7 +173,8 @@ fn walking<T: Table>(
     statement.sql("(");
     compare(&mut statement);
     statement.sql(")::float4 FROM ").sql(table).sql(" AS held JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = held.id WHERE held.model = ");
-    statement.bind(question.vector.model.as_str()).sql(" AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(")");
+    statement.bind(question.vector.model.as_str()).sql(" AND vector_dims(held.direction) = ").number(dimensions);
+    statement.sql(" AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(")");
     if let Some(space_id) = question.filter.space_id {
         statement.sql(" AND kept.space_id = ").bind(space_id);
     }
