@@ -109,7 +109,7 @@ async fn hand_written(connection: &mut PgConnection, user: u128, query: &Vector,
     } else {
         format!(
             "{NOTES} AND (note.space_id = $1 OR EXISTS (SELECT FROM memberships WHERE team_id = note.space_id AND user_id = $1)) \
-             ORDER BY (held.direction::halfvec({dimensions})) <#> $2::real[]::halfvec LIMIT 10"
+             AND vector_dims(held.direction) = {dimensions} ORDER BY (held.direction::halfvec({dimensions})) <#> $2::real[]::halfvec LIMIT 10"
         )
     };
     let rows =

@@ -58,7 +58,7 @@ struct Wanted {
 
 impl Keeper {
     async fn look(&self) -> Result<()> {
-        // A gateway without pgvector may be at work on the same records.
+        // Somebody of another tier may write to the same database.
         direction::complete(&self.connections).await?;
         let stale = once!(self, Work::Bulk, connection => stale(connection))?;
         let missing = once!(self, Work::Bulk, connection => missing(connection))?;
@@ -97,8 +97,9 @@ async fn make(connection: &mut PgConnection, table: &'static str, model: &str, d
     // The name and the condition are put together by the server, which knows how to quote.
     const NUMBER: &str = "INSERT INTO embedding_indexes (model, dimensions) VALUES ($1, $2) \
         ON CONFLICT (model, dimensions) DO UPDATE SET model = excluded.model RETURNING number";
-    const MAKE: &str = "SELECT format('CREATE INDEX CONCURRENTLY IF NOT EXISTS %I ON %I USING hnsw \
-        ((direction::halfvec(%s)) halfvec_ip_ops) WHERE model = %L AND vector_dims(direction) = %s', $1, $2, $3::int, $4, $3::int)";
+    // The model may begin anew with other dimensions while the index is still there: that must not keep its vectors out.
+    const MAKE: &str = "SELECT format('CREATE INDEX CONCURRENTLY IF NOT EXISTS %1$I ON %2$I USING hnsw \
+        ((direction::halfvec(%3$s)) halfvec_ip_ops) WHERE model = %4$L AND vector_dims(direction) = %3$s', $1, $2, $3::int, $4)";
     let number = sqlx::query_scalar(NUMBER).bind(model).bind(width(dimensions));
     let number: i64 = number.fetch_one(&mut *connection).await.map_err(from_sqlx)?;
     let name = format!("{table}_hnsw_{number}");
