@@ -4,6 +4,7 @@
 mod place;
 
 use std::io::Write;
+use std::time::Duration;
 
 use mosaic_core::{
     Batch, Change, Clock, Error, ErrorKind, Id, IdSource, Kind, PAGE_ITEMS, Query, Record, Result, Retry, Scope, State, StateWrite,
@@ -23,6 +24,9 @@ const TOKEN_NAME: &str = "first administrator";
 
 /// How often it is tried anew when someone else was faster.
 const ATTEMPTS: usize = 5;
+
+/// How much later than its answer was lost a commit may come in.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Makes the first administrator.
 pub struct FirstAdmin<'s> {
@@ -64,8 +68,8 @@ impl FirstAdmin<'_> {
                 Ok(login) => return Ok(Some(Issued { login, secret, place })),
                 // Someone was faster, with the administrator or with its login.
                 Err(error) if matches!(error.kind(), ErrorKind::Stale | ErrorKind::Conflict) => claim.take_back().await?,
-                Err(error) if error.retry_class() == Retry::Unknown => match self.storage.authenticate(&secret.hash()).await? {
-                    Some((_, user)) => return Ok(Some(Issued { login: user.login, secret, place })),
+                Err(error) if error.retry_class() == Retry::Unknown => match self.made_after_all(&secret).await? {
+                    Some(login) => return Ok(Some(Issued { login, secret, place })),
                     None => claim.take_back().await?,
                 },
                 Err(error) => {
@@ -76,6 +80,17 @@ impl FirstAdmin<'_> {
         }
         Err(Error::new(ErrorKind::Conflict, "the first administrator could not be made: others change accounts at the same time")
             .hint("start the gateway again"))
+    }
+
+    /// The login of who has the token, if a commit that nobody answered took effect: at once, or a moment later.
+    async fn made_after_all(&self, secret: &TokenSecret) -> Result<Option<String>> {
+        for rest in [Duration::ZERO, LATE] {
+            tokio::time::sleep(rest).await;
+            if let Some((_, user)) = self.storage.authenticate(&secret.hash()).await? {
+                return Ok(Some(user.login));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether there is a token that an administrator can use. The one that was made here is looked at first: as a rule it
