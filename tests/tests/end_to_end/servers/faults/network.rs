@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use hyper::Method;
 use mosaic_tests::services::{Database, Proxy};
 
@@ -44,8 +45,7 @@ impl Wired {
     }
 
     async fn end(self) {
-        self.standalone.end().await;
-        self.federated.end().await;
+        join_all([self.standalone, self.federated].map(Subject::end)).await;
     }
 }
 
@@ -61,9 +61,7 @@ async fn connections_are_cut_in_mid_answer() {
         }
     }
     let returned = Instant::now();
-    for subject in [&wired.standalone, &wired.federated] {
-        subject.recovers(returned).await;
-    }
+    join_all([&wired.standalone, &wired.federated].map(|subject| subject.recovers(returned))).await;
     wired.end().await;
 }
 
@@ -79,9 +77,7 @@ async fn the_network_is_silent_for_a_while() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     wired.to_postgres.iter().for_each(Proxy::resume);
     let returned = Instant::now();
-    for subject in both {
-        subject.recovers(returned).await;
-    }
+    join_all(both.map(|subject| subject.recovers(returned))).await;
 
     let refused = wired.federated.load.writes.failures();
     wired.to_valkey.black_hole();
@@ -124,7 +120,7 @@ async fn idle_connections_go_dead() {
     let gateway = Gateway::start_in(&standalone(&through(&proxy, &database))).await;
     let admin = gateway.admin();
     let many = (0..100).map(|_| admin.get("/api/v1/notes"));
-    for answer in futures::future::join_all(many).await {
+    for answer in join_all(many).await {
         answer.expect(200);
     }
     tokio::time::sleep(Duration::from_millis(1_500)).await;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use mosaic_tests::services::OwnPostgres;
 
 use super::watch::State;
@@ -36,13 +37,11 @@ async fn killed_under_load_and_started_again() {
 
     postgres.restart().await;
     let returned = Instant::now();
+    join_all(subjects.iter().map(|subject| subject.recovers(returned))).await;
     for subject in &subjects {
-        subject.recovers(returned).await;
-    }
-    for subject in subjects {
         assert!(subject.load.writes.failures() > 0, "{}: nobody wrote meanwhile", subject.name);
-        subject.end().await;
     }
+    join_all(subjects.map(Subject::end)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,12 +63,8 @@ async fn frozen_under_load_and_thawed() {
 
     postgres.thaw().await;
     let returned = Instant::now();
-    for subject in &subjects {
-        subject.recovers(returned).await;
-    }
-    for subject in subjects {
-        subject.end().await;
-    }
+    join_all(subjects.iter().map(|subject| subject.recovers(returned))).await;
+    join_all(subjects.map(Subject::end)).await;
 }
 
 /// The operator changes the password, and then the config's; or sets it back. Until then the gateway is not ready, and nothing in it is at fault.
