@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "federated")]
 use mosaic_federated as _;
+#[cfg(feature = "local")]
 use mosaic_pglite as _;
+#[cfg(feature = "standalone")]
 use mosaic_postgres as _;
 #[cfg(feature = "services")]
 use mosaic_tests::services::supervisor;

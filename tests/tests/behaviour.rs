@@ -1,29 +1,49 @@
-//! The behaviour suite on every backend that this repository ships, and on the toy one, one line each.
+//! The behaviour suite on every backend that this repository ships, as far as it is built in, and on the toy one, one line each.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "local")]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mosaic_core::memory::{MemoryCache, MemoryStorage, MemoryVectors};
 use mosaic_core::{Backend, Options, Result, registry};
+#[cfg(feature = "federated")]
 use mosaic_federated as _;
+#[cfg(feature = "local")]
 use mosaic_pglite as _;
+#[cfg(feature = "standalone")]
 use mosaic_postgres as _;
 use mosaic_tests::behaviour::{Opened, TestClock};
-use mosaic_tests::{behaviour_suite, services, visibility_oracle};
+#[cfg(feature = "services")]
+use mosaic_tests::services;
+use mosaic_tests::{behaviour_suite, visibility_oracle};
 use serde_json::{Value, json};
 use toy_backend as _;
 
 behaviour_suite!(memory, Vectors);
+#[cfg(feature = "local")]
 behaviour_suite!(pglite, Vectors);
+#[cfg(feature = "standalone")]
 behaviour_suite!(postgres, Vectors);
+#[cfg(feature = "federated")]
 behaviour_suite!(federated, Vectors);
 behaviour_suite!(toy, Vectors);
 
-visibility_oracle!(memory, pglite, postgres, federated, toy);
+visibility_oracle!(
+    memory,
+    #[cfg(feature = "local")]
+    pglite,
+    #[cfg(feature = "standalone")]
+    postgres,
+    #[cfg(feature = "federated")]
+    federated,
+    toy,
+);
 
 /// The program that starts the servers, as tier local's engine.
+#[cfg(any(feature = "local", feature = "services"))]
 const HELPER: &str = env!("CARGO_BIN_EXE_mosaic-tests");
 
 async fn memory() -> Result<Opened> {
@@ -38,15 +58,18 @@ async fn memory() -> Result<Opened> {
     Ok(Opened { backend, clock: Some(clock) })
 }
 
+#[cfg(feature = "local")]
 async fn pglite() -> Result<Opened> {
     open("local", json!({ "data_dir": fresh_dir(), "engine_executable": HELPER })).await
 }
 
+#[cfg(feature = "standalone")]
 async fn postgres() -> Result<Opened> {
     let database = services::shared(HELPER).await.postgres.database().await;
     open("standalone", json!({ "postgres": { "url": database.url() } })).await
 }
 
+#[cfg(feature = "federated")]
 async fn federated() -> Result<Opened> {
     let services = services::shared(HELPER).await;
     let database = services.pgvector.database().await;
@@ -68,6 +91,7 @@ async fn open(tier: &str, section: Value) -> Result<Opened> {
 }
 
 /// A directory of this process's own. It stays when the process ends, since backends live as long; the next run removes it.
+#[cfg(feature = "local")]
 fn fresh_dir() -> PathBuf {
     let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("behaviour");
     for left in std::fs::read_dir(&base).into_iter().flatten().flatten() {

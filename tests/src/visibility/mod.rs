@@ -37,9 +37,10 @@ pub use run::run;
 /// be in scope, as for [`behaviour_suite!`](crate::behaviour_suite).
 #[macro_export]
 macro_rules! visibility_oracle {
-    ($($name:ident),+ $(,)?) => {
+    ($($(#[$attribute:meta])* $name:ident),+ $(,)?) => {
         mod visibility_oracle {
             $(
+                $(#[$attribute])*
                 #[test]
                 fn $name() {
                     $crate::visibility::run(stringify!($name), || Box::pin(super::$name()));

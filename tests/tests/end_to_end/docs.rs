@@ -55,12 +55,7 @@ async fn there_is_an_example_config_for_each_tier_and_it_is_accepted() {
         assert_eq!(serde_json::from_str::<serde_json::Value>(&example).unwrap()["tier"], *tier);
     }
     for example in examples {
-        let checked = Place::new().run(&["config", "check", "--config", example.to_str().unwrap()]).await;
-        if example.file_stem().and_then(|name| name.to_str()).is_some_and(|tier| tiers.contains(&tier)) {
-            checked.exit(0);
-        } else {
-            checked.fails_with(&["compiled without the feature"]);
-        }
+        Place::new().run(&["config", "check", "--config", example.to_str().unwrap()]).await.exit(0);
     }
 }
 
