@@ -1,15 +1,12 @@
 //! The statements that compare. Each lets through only what the scope sees, as the database stands. Directions are of half precision,
 //! so more of the nearest are taken than are wanted, and ranked by their vectors.
 
-use std::collections::HashMap;
-
 use mosaic_core::vectors::{cosine_distance, dot};
 use mosaic_core::{Error, ErrorKind, Id, Kind, Nearby, Neighbour, Result, Scope, Vector, with_kind};
 use pgvector::HalfVector;
-use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::{direction, extension, indexes};
+use super::{direction, indexes};
 use crate::error::from_sqlx;
 use crate::statement::Statement;
 use crate::table::Table;
@@ -30,8 +27,8 @@ const MOST_BYTES: usize = 16 << 20;
 const PRECISION: f32 = 0.001;
 
 /// How an index is walked: on until enough is found, and wide (`hnsw.ef_search`, of up to 1,000). A condition of the index names its model, so
-/// the plan must be made for the values at hand.
-const WALK: &str = "SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = 200; \
+/// the plan must be made for the values at hand. The first statement loads the library, before which its settings are unknown.
+const WALK: &str = "SELECT '[1]'::vector; SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = 200; \
     SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_sort = off";
 
 /// As everything else is planned: for values at hand a planner that has not counted a new model yet goes by the wrong index.
@@ -47,11 +44,12 @@ pub(super) struct Question<'a> {
     square: f64,
 }
 
-/// One of the nearest, by its direction.
+/// One of the nearest, by its direction, with its vector as it is stored.
 struct Candidate {
     kind: Kind,
     id: Id,
     distance: f32,
+    vector: Vec<u8>,
 }
 
 impl<'a> Question<'a> {
@@ -98,7 +96,7 @@ pub(super) async fn by_all(connection: &mut PgConnection, question: &Question<'_
             candidates.truncate(question.k);
             return Ok(candidates.into_iter().map(|Candidate { kind, id, .. }| Neighbour { kind, id, distance: 1.0 }).collect());
         }
-        let ranked = ranked(connection, question, candidates).await?;
+        let ranked = ranked(question, candidates).await?;
         // One that was not taken might be nearer than the last that is answered.
         let farthest = ranked.get(question.k.min(ranked.len()).saturating_sub(1)).map_or(0.0, |neighbour| neighbour.distance);
         if taken < take || last - farthest > PRECISION || take >= most {
@@ -115,27 +113,45 @@ pub(super) async fn by_indexes(connection: &mut PgConnection, question: &Questio
     let dimensions = question.vector.components.len();
     let indexed = indexes::tables(connection, &question.vector.model, dimensions).await?;
     let (walked, compared): (Vec<_>, Vec<_>) = question.tables().partition(|(_, table)| indexed.iter().any(|indexed| indexed == table));
+    let used = in_use(connection, question, &compared).await?;
+    let compared: Vec<_> = compared.into_iter().zip(used).filter(|(_, used)| *used).map(|(table, _)| table).collect();
     if walked.is_empty() {
         return Ok(None);
     }
     let take = question.k.saturating_add(SPARE);
     let mut candidates = Vec::new();
-    extension::warm(connection).await?;
     run(connection, WALK).await?;
     for (kind, table) in walked {
         let statement = with_kind!(kind, T => walking::<T>(question, table, direction, dimensions, take))?;
         add(&mut candidates, kind, statement, connection).await?;
     }
-    run(connection, WALKED).await?;
+    if !compared.is_empty() {
+        run(connection, WALKED).await?;
+    }
     // These hold little, or their index is still being made.
     for (kind, table) in compared {
         let statement = with_kind!(kind, T => comparing_all::<T>(question, table, take))?;
         add(&mut candidates, kind, statement, connection).await?;
     }
     nearest_first(&mut candidates, take);
-    let ranked = ranked(connection, question, candidates).await?;
+    let ranked = ranked(question, candidates).await?;
     // What has no direction is in no index; its distance from everything is 1.
     Ok(ranked.get(question.k - 1).is_some_and(|last| last.distance < 1.0).then(|| first(ranked, question.k)))
+}
+
+/// Which of these tables hold anything of the model.
+async fn in_use(connection: &mut PgConnection, question: &Question<'_>, tables: &[(Kind, &'static str)]) -> Result<Vec<bool>> {
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement = Statement::new("SELECT ARRAY[");
+    for (place, (_, table)) in tables.iter().enumerate() {
+        statement.sql(if place == 0 { "EXISTS (SELECT FROM " } else { ", EXISTS (SELECT FROM " }).sql(table);
+        statement.sql(" AS held WHERE held.model = ").bind(question.vector.model.as_str()).sql(")");
+    }
+    statement.sql("]");
+    let row = statement.row(connection).await?;
+    row.map_or_else(|| Ok(vec![true; tables.len()]), |row| row.try_get(0)).map_err(from_sqlx)
 }
 
 async fn run(connection: &mut PgConnection, settings: &'static str) -> Result<()> {
@@ -169,11 +185,11 @@ fn visible<T: Table>(statement: &mut Statement, question: &Question<'_>, table: 
 
 /// Compares with each that the scope sees.
 fn comparing_all<T: Table>(question: &Question<'_>, table: &'static str, take: usize) -> Result<Statement> {
-    let mut statement = Statement::of(question.scope, "SELECT seen.id, coalesce(near.product, 0)::float4 FROM (")?;
+    let mut statement = Statement::of(question.scope, "SELECT seen.id, coalesce(near.product, 0)::float4, near.vector FROM (")?;
     visible::<T>(&mut statement, question, table);
     // The limit says no more than the key does, but keeps the planner from joining in any other way.
     statement.sql(") AS seen CROSS JOIN LATERAL (SELECT held.direction <#> ").bind(question.direction.clone());
-    statement.sql("::halfvec AS product FROM ").sql(table).sql(" AS held WHERE held.id = seen.id AND held.model = ");
+    statement.sql("::halfvec AS product, held.vector FROM ").sql(table).sql(" AS held WHERE held.id = seen.id AND held.model = ");
     statement.bind(question.vector.model.as_str()).sql(" LIMIT 1) AS near ORDER BY coalesce(near.product, 0), seen.id LIMIT ");
     statement.bind(row_count(take));
     Ok(statement)
@@ -193,7 +209,12 @@ fn walking<T: Table>(
     };
     statement.sql("(");
     compare(&mut statement);
-    statement.sql(")::float4 FROM ").sql(table).sql(" AS held JOIN ").sql(T::NAME).sql(" AS kept ON kept.id = held.id WHERE held.model = ");
+    statement
+        .sql(")::float4, held.vector FROM ")
+        .sql(table)
+        .sql(" AS held JOIN ")
+        .sql(T::NAME)
+        .sql(" AS kept ON kept.id = held.id WHERE held.model = ");
     statement.bind(question.vector.model.as_str()).sql(" AND vector_dims(held.direction) = ").number(dimensions);
     statement.sql(" AND (").sql(T::OPEN).sql(" OR ").sql(T::SEES).sql(")");
     if let Some(space_id) = question.filter.space_id {
@@ -205,11 +226,13 @@ fn walking<T: Table>(
     Ok(statement)
 }
 
-/// Adds the rows of a statement: ids, and the negative products of directions.
+/// Adds the rows of a statement: ids, the negative products of directions, and vectors. Of a vector no more than where it is stored is read
+/// until it is one of those that are answered.
 async fn add(candidates: &mut Vec<Candidate>, kind: Kind, statement: Statement, connection: &mut PgConnection) -> Result<()> {
     for row in statement.rows(connection).await? {
         let product: f32 = row.try_get(1).map_err(from_sqlx)?;
-        candidates.push(Candidate { kind, id: row.try_get(0).map_err(from_sqlx)?, distance: 1.0 + product });
+        let (id, vector) = (row.try_get(0).map_err(from_sqlx)?, row.try_get(2).map_err(from_sqlx)?);
+        candidates.push(Candidate { kind, id, distance: 1.0 + product, vector });
     }
     Ok(())
 }
@@ -222,31 +245,20 @@ fn nearest_first(candidates: &mut Vec<Candidate>, take: usize) -> (usize, f32) {
 }
 
 /// Ranks candidates by their vectors, off the runtime.
-async fn ranked(connection: &mut PgConnection, question: &Question<'_>, candidates: Vec<Candidate>) -> Result<Vec<Neighbour>> {
-    let mut ids: HashMap<Kind, Vec<Id>> = HashMap::new();
-    candidates.iter().for_each(|candidate| ids.entry(candidate.kind).or_default().push(candidate.id));
-    let mut found = Vec::new();
-    for (kind, table) in tables() {
-        let Some(ids) = ids.remove(&kind) else { continue };
-        let mut statement = Statement::new("SELECT held.id, held.vector FROM unnest(");
-        statement.array(ids.into_iter()).sql("::uuid[]) AS given (id) CROSS JOIN LATERAL (SELECT held.id, held.vector FROM ").sql(table);
-        statement.sql(" AS held WHERE held.id = given.id AND held.model = ").bind(question.vector.model.as_str());
-        statement.sql(" LIMIT 1) AS held");
-        found.push((kind, statement.rows(&mut *connection).await?));
-    }
+async fn ranked(question: &Question<'_>, candidates: Vec<Candidate>) -> Result<Vec<Neighbour>> {
     let (wanted, square) = (question.vector.components.clone(), question.square);
-    let ranking = tokio::task::spawn_blocking(move || rank(&found, &wanted, square));
+    let ranking = tokio::task::spawn_blocking(move || rank(candidates, &wanted, square));
     ranking.await.map_err(|error| Error::new(ErrorKind::Internal, "a comparison of vectors broke off").source(error))?
 }
 
-fn rank(found: &[(Kind, Vec<PgRow>)], wanted: &[f32], square: f64) -> Result<Vec<Neighbour>> {
-    let mut ranked = Vec::new();
-    for (kind, row) in found.iter().flat_map(|(kind, rows)| rows.iter().map(|row| (*kind, row))) {
-        let components = bytes::to_components(row.try_get(1).map_err(from_sqlx)?)?;
+fn rank(candidates: Vec<Candidate>, wanted: &[f32], square: f64) -> Result<Vec<Neighbour>> {
+    let mut ranked = Vec::with_capacity(candidates.len());
+    for Candidate { kind, id, vector, .. } in candidates {
+        let components = bytes::to_components(&vector)?;
         // Its model may have begun anew, with other dimensions.
         if components.len() == wanted.len() {
             let distance = cosine_distance(dot(&components, wanted), square, dot(&components, &components));
-            ranked.push(Neighbour { kind, id: row.try_get(0).map_err(from_sqlx)?, distance });
+            ranked.push(Neighbour { kind, id, distance });
         }
     }
     ranked.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| (a.id, a.kind).cmp(&(b.id, b.kind))));
