@@ -28,7 +28,7 @@ impl SqlStorage {
     /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; and whatever the connections report.
     pub async fn open(connections: Arc<dyn Connections>) -> Result<Self> {
         let storage = Self { connections };
-        once!(storage, Work::Maintenance, connection => schema::MAIN.migrate(connection))?;
+        once!(storage.connections, Work::Maintenance, connection => schema::MAIN.migrate(connection))?;
         storage.fill_words().await?;
         Ok(storage)
     }
@@ -51,7 +51,7 @@ impl SqlStorage {
     async fn fill_words(&self) -> Result<()> {
         for kind in Kind::ALL {
             loop {
-                let filled = once!(self, Work::Bulk, connection => async {
+                let filled = once!(self.connections, Work::Bulk, connection => async {
                     with_kind!(*kind, T => write::fill_words::<T>(connection, FILL_ROWS).await)
                 });
                 if filled? == 0 {
@@ -66,22 +66,22 @@ impl SqlStorage {
 #[async_trait]
 impl Storage for SqlStorage {
     async fn get(&self, scope: Scope, kind: Kind, id: Id) -> Result<Option<Record>> {
-        reading!(self, Work::Request, connection => async {
+        reading!(self.connections, Work::Request, connection => async {
             with_kind!(kind, T => Ok(read::get::<T>(connection, scope, id).await?.map(|found| Record::from(found).without_secrets())))
         })
     }
 
     async fn list(&self, scope: Scope, query: &Query) -> Result<Page> {
-        reading!(self, Work::Request, connection => async {
+        reading!(self.connections, Work::Request, connection => async {
             with_kind!(query.kind, T => read::list::<T>(connection, scope, query).await)
         })
     }
 
     async fn search(&self, scope: Scope, search: &Search) -> Result<Vec<Hit>> {
         // It writes nothing, but has settings of its own, which end with a transaction.
-        let found = match transacting!(self, Work::Request, connection => search::search(connection, scope, search)) {
+        let found = match transacting!(self.connections, Work::Request, connection => search::search(connection, scope, search)) {
             Err(error) if error::is_lost(&error) => {
-                transacting!(self, Work::Request, connection => search::search(connection, scope, search))
+                transacting!(self.connections, Work::Request, connection => search::search(connection, scope, search))
             }
             outcome => outcome,
         }?;
@@ -92,7 +92,7 @@ impl Storage for SqlStorage {
         if let ([change], None) = (batch.changes.as_slice(), &batch.state)
             && change::is_one_statement(change)
         {
-            let outcome = once!(self, Work::Request, connection => async {
+            let outcome = once!(self.connections, Work::Request, connection => async {
                 change::at_once(connection, scope, batch.at, change).await.map_err(error::in_doubt)
             });
             match outcome {
@@ -102,15 +102,15 @@ impl Storage for SqlStorage {
                 Err(error) => return Err(error),
             }
         }
-        writing!(self, Work::Request, connection => apply(connection, scope, batch))
+        writing!(self.connections, Work::Request, connection => apply(connection, scope, batch))
     }
 
     async fn export(&self, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>> {
-        reading!(self, Work::Bulk, connection => export(connection, after, limit, tokens))
+        reading!(self.connections, Work::Bulk, connection => export(connection, after, limit, tokens))
     }
 
     async fn load(&self, records: &[Record], state: Option<&StateWrite>) -> Result<Vec<Loaded>> {
-        writing!(self, Work::Bulk, connection => async {
+        writing!(self.connections, Work::Bulk, connection => async {
             if let Some(write) = state {
                 state::write(connection, write).await?;
             }
@@ -119,24 +119,24 @@ impl Storage for SqlStorage {
     }
 
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {
-        reading!(self, Work::Request, connection => kinds::authenticate(connection, hash))
+        reading!(self.connections, Work::Request, connection => kinds::authenticate(connection, hash))
     }
 
     async fn touch_token(&self, id: Id, at: Timestamp) -> Result<()> {
         // A write, but one that may be done twice.
-        reading!(self, Work::Request, connection => kinds::touch(connection, id, at))
+        reading!(self.connections, Work::Request, connection => kinds::touch(connection, id, at))
     }
 
     async fn state(&self, name: &str) -> Result<Option<State>> {
-        reading!(self, Work::Request, connection => state::read(connection, name))
+        reading!(self.connections, Work::Request, connection => state::read(connection, name))
     }
 
     async fn put_state(&self, write: &StateWrite) -> Result<u64> {
-        writing!(self, Work::Request, connection => state::write(connection, write))
+        writing!(self.connections, Work::Request, connection => state::write(connection, write))
     }
 
     async fn ping(&self) -> Result<()> {
-        reading!(self, Work::Request, connection => read::ping(connection))
+        reading!(self.connections, Work::Request, connection => read::ping(connection))
     }
 
     async fn close(&self) -> Result<()> {

@@ -39,11 +39,11 @@ pub(crate) async fn until<T>(due: Option<Instant>, work: impl Future<Output = (b
 
 /// Reads on a connection of its own, and once more on another when that was lost: nobody needs to hear of it.
 macro_rules! reading {
-    ($self:ident, $work:expr, $connection:ident => $read:expr) => {{
-        match $crate::work::once!($self, $work, $connection => $read) {
+    ($connections:expr, $work:expr, $connection:ident => $read:expr) => {{
+        match $crate::work::once!($connections, $work, $connection => $read) {
             Err(error) if $crate::error::is_lost(&error) => {
                 tracing::debug!(%error, "reading once more");
-                $crate::work::once!($self, $work, $connection => $read)
+                $crate::work::once!($connections, $work, $connection => $read)
             }
             outcome => outcome,
         }
@@ -52,8 +52,8 @@ macro_rules! reading {
 
 /// Does work that needs no transaction on a connection of its own.
 macro_rules! once {
-    ($self:ident, $work:expr, $connection:ident => $do:expr) => {{
-        let mut lease = $self.connections.lease($work).await?;
+    ($connections:expr, $work:expr, $connection:ident => $do:expr) => {{
+        let mut lease = $connections.lease($work).await?;
         let due = lease.due();
         let $connection = lease.connection();
         let (clean, outcome) = $crate::work::until(due, async {
@@ -86,10 +86,10 @@ pub(crate) async fn is_to_be_done_again(error: &Error, times: &mut u32) -> bool 
 
 /// Writes in one transaction on a connection of its own; and in another one where [that is right](is_to_be_done_again).
 macro_rules! writing {
-    ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
+    ($connections:expr, $work:expr, $connection:ident => $write:expr) => {{
         let mut times = 0;
         loop {
-            match $crate::work::transacting!($self, $work, $connection => $write) {
+            match $crate::work::transacting!($connections, $work, $connection => $write) {
                 Err(error) if $crate::work::is_to_be_done_again(&error, &mut times).await => {
                     tracing::debug!(%error, "writing once more");
                 }
@@ -101,8 +101,8 @@ macro_rules! writing {
 
 /// Writes in one transaction on a connection of its own.
 macro_rules! transacting {
-    ($self:ident, $work:expr, $connection:ident => $write:expr) => {{
-        let mut lease = $self.connections.lease($work).await?;
+    ($connections:expr, $work:expr, $connection:ident => $write:expr) => {{
+        let mut lease = $connections.lease($work).await?;
         let due = lease.due();
         let connection = lease.connection();
         let (clean, outcome) = $crate::work::until(due, async {

@@ -67,7 +67,7 @@ impl SqlVectors {
     /// What the database knows of a model, and what is held of it; `None` when there are no embeddings of it.
     async fn model(&self, vector: &Vector) -> Result<Option<(Known, Arc<Model>)>> {
         let name = vector.model.as_str();
-        let known = reading!(self, Work::Request, connection => refresh::model(connection, name))?;
+        let known = reading!(self.connections, Work::Request, connection => refresh::model(connection, name))?;
         let Some(known) = known.filter(|known| known.has_embeddings) else {
             self.models.write().unwrap_or_else(PoisonError::into_inner).remove(name);
             return Ok(None);
@@ -85,12 +85,12 @@ impl SqlVectors {
         let name = vector.model.as_str();
         loop {
             let Some(from) = on(model, move |held| held.behind(known)).await? else { break };
-            let page = reading!(self, Work::Bulk, connection => refresh::page(connection, name, known, from))?;
+            let page = reading!(self.connections, Work::Bulk, connection => refresh::page(connection, name, known, from))?;
             on(model, move |held| held.take(page)).await?;
         }
         // What goes with its records leaves no trace to catch up with.
         if on(model, |held| held.is_to_be_counted()).await? {
-            let stored = reading!(self, Work::Bulk, connection => store::count_of(connection, name))?;
+            let stored = reading!(self.connections, Work::Bulk, connection => store::count_of(connection, name))?;
             on(model, move |held| held.was_counted(stored)).await?;
         }
         Ok(())
@@ -128,7 +128,8 @@ impl SqlVectors {
         let (first, rest) = nearest.split_at(FEWEST[0].max(k.saturating_mul(LOOKS[0])).min(nearest.len()));
         let mut all = Outcome::default();
         for look in [first, rest].into_iter().filter(|look| !look.is_empty()) {
-            let outcome = reading!(self, Work::Request, connection => seen::among(connection, scope, &vector.model, space_id, look))?;
+            let outcome =
+                reading!(self.connections, Work::Request, connection => seen::among(connection, scope, &vector.model, space_id, look))?;
             all.add(outcome);
             if all.seen.len() >= k {
                 break;
@@ -156,11 +157,11 @@ fn broke_off(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 impl VectorIndex for SqlVectors {
     async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>> {
         store::check(embeddings)?;
-        writing!(self, Work::Request, connection => store::upsert(connection, scope, embeddings, Form::Plain, self.memory))
+        writing!(self.connections, Work::Request, connection => store::upsert(connection, scope, embeddings, Form::Plain, self.memory))
     }
 
     async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
-        writing!(self, Work::Request, connection => store::remove(connection, scope, kind, id))
+        writing!(self.connections, Work::Request, connection => store::remove(connection, scope, kind, id))
     }
 
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
@@ -181,7 +182,7 @@ impl VectorIndex for SqlVectors {
                 seen.truncate(k);
                 return Ok(seen);
             }
-            let all = reading!(self, Work::Bulk, connection => seen::all(connection, scope, &vector.model, filter))?;
+            let all = reading!(self.connections, Work::Bulk, connection => seen::all(connection, scope, &vector.model, filter))?;
             let nearest = self.ranked(vector, known, &model, ask(k), Some(all)).await?;
             return Ok(nearest.into_iter().map(|candidate| candidate.neighbour).collect());
         }
@@ -193,12 +194,12 @@ impl VectorIndex for SqlVectors {
     }
 
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
-        reading!(self, Work::Bulk, connection => store::export(connection, after, limit))
+        reading!(self.connections, Work::Bulk, connection => store::export(connection, after, limit))
     }
 
     async fn load(&self, embeddings: &[Embedding], write: Option<&StateWrite>) -> Result<()> {
         store::check(embeddings)?;
-        writing!(self, Work::Bulk, connection => async {
+        writing!(self.connections, Work::Bulk, connection => async {
             if let Some(write) = write {
                 state::write(connection, write).await?;
             }
@@ -207,7 +208,7 @@ impl VectorIndex for SqlVectors {
     }
 
     async fn forget(&self, model: &str, limit: usize) -> Result<usize> {
-        let forgotten = writing!(self, Work::Bulk, connection => store::forget(connection, model, limit))?;
+        let forgotten = writing!(self.connections, Work::Bulk, connection => store::forget(connection, model, limit))?;
         if forgotten < limit {
             // Nobody asks for what is near to a model that is no longer used, which would notice that all of it went.
             self.models.write().unwrap_or_else(PoisonError::into_inner).remove(model);
@@ -216,6 +217,6 @@ impl VectorIndex for SqlVectors {
     }
 
     async fn describe(&self) -> Result<Vec<VectorModel>> {
-        reading!(self, Work::Bulk, connection => store::describe(connection))
+        reading!(self.connections, Work::Bulk, connection => store::describe(connection))
     }
 }

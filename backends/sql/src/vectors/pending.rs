@@ -29,14 +29,10 @@ pub(super) async fn first(
     after: Option<(Kind, Id)>,
     limit: usize,
 ) -> Result<Vec<(Kind, Id)>> {
-    struct On<'a> {
-        connections: &'a Arc<dyn Connections>,
-    }
-    let on = On { connections };
     let (mut pending, mut from) = (Vec::new(), after);
     while pending.len() < limit {
         let wanted = limit - pending.len();
-        let look = reading!(on, Work::Bulk, connection => look(connection, model, from, wanted))?;
+        let look = reading!(connections, Work::Bulk, connection => look(connection, model, from, wanted))?;
         pending.extend(look.found);
         from = look.on;
         if from.is_none() {

@@ -30,12 +30,8 @@ pub(in crate::vectors) fn of(components: &[f32]) -> Option<HalfVector> {
 
 /// Gives every vector that was stored without pgvector its direction.
 pub(super) async fn complete(connections: &Arc<dyn Connections>) -> Result<()> {
-    struct On<'a> {
-        connections: &'a Arc<dyn Connections>,
-    }
-    let on = On { connections };
     for (kind, table) in tables() {
-        while once!(on, Work::Bulk, connection => complete_some(connection, kind, table))? > 0 {}
+        while once!(connections, Work::Bulk, connection => complete_some(connection, kind, table))? > 0 {}
     }
     Ok(())
 }

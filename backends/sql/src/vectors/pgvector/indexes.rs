@@ -60,12 +60,12 @@ impl Keeper {
     async fn look(&self) -> Result<()> {
         // Somebody of another tier may write to the same database.
         direction::complete(&self.connections).await?;
-        let stale = once!(self, Work::Bulk, connection => stale(connection))?;
-        let missing = once!(self, Work::Bulk, connection => missing(connection))?;
+        let stale = once!(self.connections, Work::Bulk, connection => stale(connection))?;
+        let missing = once!(self.connections, Work::Bulk, connection => missing(connection))?;
         if stale.is_empty() && missing.is_empty() {
             return Ok(());
         }
-        once!(self, Work::Index, connection => async {
+        once!(self.connections, Work::Index, connection => async {
             if !lock(connection).await? {
                 return Ok(());
             }

@@ -49,8 +49,8 @@ impl PgVectors {
     /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, and what migrations report.
     pub(crate) async fn open(connections: Arc<dyn Connections>) -> Result<(Self, Service)> {
         let index = Self { connections: Arc::clone(&connections), much: Mutex::default() };
-        once!(index, Work::Maintenance, connection => extension::create(connection))?;
-        once!(index, Work::Maintenance, connection => schema::PGVECTOR.migrate(connection))?;
+        once!(index.connections, Work::Maintenance, connection => extension::create(connection))?;
+        once!(index.connections, Work::Maintenance, connection => schema::PGVECTOR.migrate(connection))?;
         direction::complete(&connections).await?;
         let service = Service { name: "pgvector indexes", run: Box::pin(indexes::keep(connections)) };
         Ok((index, service))
@@ -64,7 +64,7 @@ impl PgVectors {
         {
             return Ok(*much);
         }
-        let much = reading!(self, Work::Request, connection => near::is_much(connection, question))?;
+        let much = reading!(self.connections, Work::Request, connection => near::is_much(connection, question))?;
         let mut known = self.much.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= SCOPES {
             known.clear();
@@ -76,8 +76,10 @@ impl PgVectors {
     /// The neighbours by the approximate indexes; `None` where these cannot tell.
     async fn by_indexes(&self, question: &Question<'_>) -> Result<Option<Vec<Neighbour>>> {
         // It writes nothing, but has settings of its own, which end with a transaction.
-        match transacting!(self, Work::Request, connection => near::by_indexes(connection, question)) {
-            Err(error) if error::is_lost(&error) => transacting!(self, Work::Request, connection => near::by_indexes(connection, question)),
+        match transacting!(self.connections, Work::Request, connection => near::by_indexes(connection, question)) {
+            Err(error) if error::is_lost(&error) => {
+                transacting!(self.connections, Work::Request, connection => near::by_indexes(connection, question))
+            }
             outcome => outcome,
         }
     }
@@ -87,16 +89,16 @@ impl PgVectors {
 impl VectorIndex for PgVectors {
     async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>> {
         store::check(embeddings)?;
-        writing!(self, Work::Request, connection => store::upsert(connection, scope, embeddings, Form::Directed, NO_BOUND))
+        writing!(self.connections, Work::Request, connection => store::upsert(connection, scope, embeddings, Form::Directed, NO_BOUND))
     }
 
     async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
-        writing!(self, Work::Request, connection => store::remove(connection, scope, kind, id))
+        writing!(self.connections, Work::Request, connection => store::remove(connection, scope, kind, id))
     }
 
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
         vector.check(None)?;
-        let known = reading!(self, Work::Request, connection => refresh::model(connection, &vector.model))?;
+        let known = reading!(self.connections, Work::Request, connection => refresh::model(connection, &vector.model))?;
         let Some(known) = known.filter(|known| known.has_embeddings && k > 0) else { return Ok(Vec::new()) };
         vector.check(Some(known.dimensions))?;
         let question = Question::new(scope, vector, k, filter);
@@ -105,7 +107,7 @@ impl VectorIndex for PgVectors {
         {
             return Ok(found);
         }
-        reading!(self, Work::Request, connection => near::by_all(connection, &question))
+        reading!(self.connections, Work::Request, connection => near::by_all(connection, &question))
     }
 
     async fn pending(&self, model: &str, after: Option<(Kind, Id)>, limit: usize) -> Result<Vec<(Kind, Id)>> {
@@ -113,12 +115,12 @@ impl VectorIndex for PgVectors {
     }
 
     async fn export(&self, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
-        reading!(self, Work::Bulk, connection => store::export(connection, after, limit))
+        reading!(self.connections, Work::Bulk, connection => store::export(connection, after, limit))
     }
 
     async fn load(&self, embeddings: &[Embedding], write: Option<&StateWrite>) -> Result<()> {
         store::check(embeddings)?;
-        writing!(self, Work::Bulk, connection => async {
+        writing!(self.connections, Work::Bulk, connection => async {
             if let Some(write) = write {
                 state::write(connection, write).await?;
             }
@@ -127,12 +129,12 @@ impl VectorIndex for PgVectors {
     }
 
     async fn forget(&self, model: &str, limit: usize) -> Result<usize> {
-        writing!(self, Work::Bulk, connection => store::forget(connection, model, limit))
+        writing!(self.connections, Work::Bulk, connection => store::forget(connection, model, limit))
     }
 
     async fn describe(&self) -> Result<Vec<VectorModel>> {
-        let mut models = reading!(self, Work::Bulk, connection => store::describe(connection))?;
-        let indexed = reading!(self, Work::Bulk, connection => indexes::models(connection))?;
+        let mut models = reading!(self.connections, Work::Bulk, connection => store::describe(connection))?;
+        let indexed = reading!(self.connections, Work::Bulk, connection => indexes::models(connection))?;
         models.iter_mut().for_each(|model| model.exact = !indexed.contains(&model.model));
         Ok(models)
     }
