@@ -191,6 +191,8 @@ async fn a_server_without_a_connection_left_is_named_with_what_to_do() {
     holder.commit().await;
     change.await.unwrap().unwrap();
     watcher.run(&format!("ALTER ROLE {} CONNECTION LIMIT -1", place.database.user)).await;
+    // For half a second, nobody else tries what has just failed.
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     assert_whole(&place, &process, &mut watcher, 4).await;
 }
 
