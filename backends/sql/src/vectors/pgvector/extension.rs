@@ -115,7 +115,7 @@ pub(super) async fn create(connection: &mut PgConnection) -> Result<()> {
 }
 
 /// Has the server load the library into this session. Before, it does not know the library's settings, and takes a wrong one without a word.
-pub(super) async fn warm(connection: &mut PgConnection) -> Result<()> {
+async fn warm(connection: &mut PgConnection) -> Result<()> {
     sqlx::query("SELECT '[1]'::vector").execute(connection).await.map_err(from_sqlx).map(|_| ())
 }
 

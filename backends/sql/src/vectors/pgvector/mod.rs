@@ -11,6 +11,7 @@ mod indexes;
 mod near;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,22 +21,23 @@ use mosaic_core::{
 use tokio::time::Instant;
 
 use super::store::{self, Form};
-use super::{pending, refresh, store::NO_BOUND};
+use super::{pending, store::NO_BOUND};
 use crate::connection::{Connections, Work};
-use crate::work::{once, reading, transacting, writing};
-use crate::{error, schema, state};
+use crate::work::{once, reading, writing};
+use crate::{schema, state};
 use near::Question;
 
-/// How long it is remembered whether a scope sees much.
-const REMEMBERED: Duration = Duration::from_secs(60);
-/// For so many scopes, at most.
-const SCOPES: usize = 10_000;
+/// How long it is remembered whether a scope sees much. Where that has changed, it takes longer or shorter, and finds the same.
+const MUCH: Duration = Duration::from_secs(60);
+/// How long it is remembered which indexes there are.
+const INDEXES: Duration = Duration::from_secs(10);
 
 /// An index of vectors in a Postgres with pgvector.
 pub struct PgVectors {
     connections: Arc<dyn Connections>,
-    /// Whether what was asked about is much, and when that was found.
-    much: Mutex<HashMap<Asked, (bool, Instant)>>,
+    much: Remembered<Asked, bool>,
+    /// The tables that have an index for a model of so many dimensions.
+    indexed: Remembered<(String, usize), Arc<[String]>>,
 }
 
 /// Who asked, and about what.
@@ -48,40 +50,63 @@ impl PgVectors {
     /// # Errors
     /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, and what migrations report.
     pub(crate) async fn open(connections: Arc<dyn Connections>) -> Result<(Self, Service)> {
-        let index = Self { connections: Arc::clone(&connections), much: Mutex::default() };
-        once!(index.connections, Work::Maintenance, connection => extension::create(connection))?;
-        once!(index.connections, Work::Maintenance, connection => schema::PGVECTOR.migrate(connection))?;
+        once!(connections, Work::Maintenance, connection => extension::create(connection))?;
+        once!(connections, Work::Maintenance, connection => schema::PGVECTOR.migrate(connection))?;
         direction::complete(&connections).await?;
-        let service = Service { name: "pgvector indexes", run: Box::pin(indexes::keep(connections)) };
-        Ok((index, service))
+        let service = Service { name: "pgvector indexes", run: Box::pin(indexes::keep(Arc::clone(&connections))) };
+        Ok((Self { connections, much: Remembered::new(MUCH), indexed: Remembered::new(INDEXES) }, service))
     }
 
     /// Whether a question is about so much that comparing with all of it takes too long.
     async fn is_much(&self, question: &Question<'_>) -> Result<bool> {
         let asked = (question.scope, question.vector.model.clone(), question.filter.kinds.clone(), question.filter.space_id);
-        if let Some((much, at)) = self.much.lock().unwrap_or_else(PoisonError::into_inner).get(&asked)
-            && at.elapsed() < REMEMBERED
-        {
-            return Ok(*much);
+        if let Some(much) = self.much.get(&asked) {
+            return Ok(much);
         }
         let much = reading!(self.connections, Work::Request, connection => near::is_much(connection, question))?;
-        let mut known = self.much.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= SCOPES {
-            known.clear();
-        }
-        known.insert(asked, (much, Instant::now()));
-        Ok(much)
+        Ok(self.much.keep(asked, much))
     }
 
     /// The neighbours by the approximate indexes; `None` where these cannot tell.
     async fn by_indexes(&self, question: &Question<'_>) -> Result<Option<Vec<Neighbour>>> {
-        // It writes nothing, but has settings of its own, which end with a transaction.
-        match transacting!(self.connections, Work::Request, connection => near::by_indexes(connection, question)) {
-            Err(error) if error::is_lost(&error) => {
-                transacting!(self.connections, Work::Request, connection => near::by_indexes(connection, question))
+        let (model, dimensions) = (&question.vector.model, question.vector.components.len());
+        let indexed = match self.indexed.get(&(model.clone(), dimensions)) {
+            Some(indexed) => indexed,
+            None => {
+                let made = reading!(self.connections, Work::Request, connection => indexes::tables(connection, model, dimensions))?;
+                self.indexed.keep((model.clone(), dimensions), made.into())
             }
-            outcome => outcome,
+        };
+        reading!(self.connections, Work::Request, connection => near::by_indexes(connection, question, &indexed))
+    }
+}
+
+/// What was found lately, by what it was asked about.
+struct Remembered<K, V> {
+    time: Duration,
+    found: Mutex<HashMap<K, (V, Instant)>>,
+}
+
+/// So much is remembered, at most.
+const REMEMBERED: usize = 10_000;
+
+impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
+    fn new(time: Duration) -> Self {
+        Self { time, found: Mutex::default() }
+    }
+
+    fn get(&self, asked: &K) -> Option<V> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.get(asked).filter(|(_, at)| at.elapsed() < self.time).map(|(value, _)| value.clone())
+    }
+
+    fn keep(&self, asked: K, value: V) -> V {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.len() >= REMEMBERED {
+            found.clear();
         }
+        found.insert(asked, (value.clone(), Instant::now()));
+        value
     }
 }
 
@@ -98,10 +123,10 @@ impl VectorIndex for PgVectors {
 
     async fn nearest(&self, scope: Scope, vector: &Vector, k: usize, filter: &Nearby) -> Result<Vec<Neighbour>> {
         vector.check(None)?;
-        let known = reading!(self.connections, Work::Request, connection => refresh::model(connection, &vector.model))?;
-        let Some(known) = known.filter(|known| known.has_embeddings && k > 0) else { return Ok(Vec::new()) };
-        vector.check(Some(known.dimensions))?;
-        let question = Question::new(scope, vector, k, filter);
+        let held = reading!(self.connections, Work::Request, connection => near::held(connection, &vector.model))?;
+        let Some((dimensions, tables)) = held.filter(|(_, tables)| !tables.is_empty() && k > 0) else { return Ok(Vec::new()) };
+        vector.check(Some(dimensions))?;
+        let question = Question::new(scope, vector, k, filter, tables);
         if self.is_much(&question).await?
             && let Some(found) = self.by_indexes(&question).await?
         {

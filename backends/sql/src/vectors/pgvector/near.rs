@@ -6,7 +6,7 @@ use mosaic_core::{Error, ErrorKind, Id, Kind, Nearby, Neighbour, Result, Scope, 
 use pgvector::HalfVector;
 use sqlx::{PgConnection, Row as _};
 
-use super::{direction, indexes};
+use super::direction;
 use crate::error::from_sqlx;
 use crate::statement::Statement;
 use crate::table::Table;
@@ -17,8 +17,10 @@ use crate::vectors::refresh::tables;
 /// that walk would find few of them.
 pub(super) const MUCH: i64 = 5_000;
 
-/// So many more of the nearest are taken than are wanted, by directions that differ from the vectors' own.
+/// So many more of the nearest are taken than are wanted, by directions that differ from the vectors' own: where nothing may be missed …
 const SPARE: usize = 50;
+/// … and where an index is walked, which may miss some in any case: each costs the reading of its vector.
+const SPARE_OF_WALK: usize = 10;
 /// No more than so many are taken, however close together they are …
 const MOST: usize = 4_096;
 /// … nor more than so many bytes of their vectors, beside those that are wanted: 16 MiB.
@@ -28,11 +30,8 @@ const PRECISION: f32 = 0.001;
 
 /// How an index is walked: on until enough is found, and wide (`hnsw.ef_search`, of up to 1,000). A condition of the index names its model, so
 /// the plan must be made for the values at hand. The first statement loads the library, before which its settings are unknown.
-const WALK: &str = "SELECT '[1]'::vector; SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = 200; \
+const WALK: &str = "BEGIN READ ONLY; SELECT '[1]'::vector; SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = 200; \
     SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_sort = off";
-
-/// As everything else is planned: for values at hand a planner that has not counted a new model yet goes by the wrong index.
-const WALKED: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_sort = on";
 
 /// What is asked.
 pub(super) struct Question<'a> {
@@ -42,6 +41,8 @@ pub(super) struct Question<'a> {
     k: usize,
     direction: Option<HalfVector>,
     square: f64,
+    /// Where there are any of the model, and of the kinds that are asked about.
+    tables: Vec<(Kind, &'static str)>,
 }
 
 /// One of the nearest, by its direction, with its vector as it is stored.
@@ -53,14 +54,29 @@ struct Candidate {
 }
 
 impl<'a> Question<'a> {
-    pub(super) fn new(scope: Scope, vector: &'a Vector, k: usize, filter: &'a Nearby) -> Self {
+    pub(super) fn new(scope: Scope, vector: &'a Vector, k: usize, filter: &'a Nearby, mut tables: Vec<(Kind, &'static str)>) -> Self {
         let components = &vector.components;
-        Self { scope, vector, filter, k, direction: direction::of(components), square: dot(components, components) }
+        tables.retain(|(kind, _)| filter.kinds.is_empty() || filter.kinds.contains(kind));
+        Self { scope, vector, filter, k, direction: direction::of(components), square: dot(components, components), tables }
     }
 
     fn tables(&self) -> impl Iterator<Item = (Kind, &'static str)> {
-        tables().filter(|(kind, _)| self.filter.kinds.is_empty() || self.filter.kinds.contains(kind))
+        self.tables.iter().copied()
     }
+}
+
+/// How many dimensions a model has, and the tables that hold any embeddings of it; `None` when none was ever of it.
+pub(super) async fn held(connection: &mut PgConnection, model: &str) -> Result<Option<(usize, Vec<(Kind, &'static str)>)>> {
+    let mut statement = Statement::new("SELECT known.dimensions, ARRAY[");
+    for (place, (_, table)) in tables().enumerate() {
+        statement.sql(if place == 0 { "EXISTS (SELECT FROM " } else { ", EXISTS (SELECT FROM " }).sql(table);
+        statement.sql(" AS held WHERE held.model = known.model)");
+    }
+    statement.sql("] FROM embedding_models AS known WHERE known.model = ").bind(model);
+    let Some(row) = statement.row(connection).await? else { return Ok(None) };
+    let dimensions = row.try_get::<i32, _>(0).map_err(from_sqlx)?.unsigned_abs() as usize;
+    let used: Vec<bool> = row.try_get(1).map_err(from_sqlx)?;
+    Ok(Some((dimensions, tables().zip(used).filter(|(_, used)| *used).map(|(table, _)| table).collect())))
 }
 
 /// Whether the scope sees [`MUCH`], as far as counting that far tells.
@@ -106,28 +122,26 @@ pub(super) async fn by_all(connection: &mut PgConnection, question: &Question<'_
     }
 }
 
-/// The nearest by the approximate indexes, in a transaction of its own; `None` where these found too few, or may have left out what
-/// has no direction.
-pub(super) async fn by_indexes(connection: &mut PgConnection, question: &Question<'_>) -> Result<Option<Vec<Neighbour>>> {
+/// The nearest by the approximate indexes of these tables; `None` where they found too few, or may have left out what has no direction.
+pub(super) async fn by_indexes(
+    connection: &mut PgConnection,
+    question: &Question<'_>,
+    indexed: &[String],
+) -> Result<Option<Vec<Neighbour>>> {
     let Some(direction) = &question.direction else { return Ok(None) };
-    let dimensions = question.vector.components.len();
-    let indexed = indexes::tables(connection, &question.vector.model, dimensions).await?;
     let (walked, compared): (Vec<_>, Vec<_>) = question.tables().partition(|(_, table)| indexed.iter().any(|indexed| indexed == table));
-    let used = in_use(connection, question, &compared).await?;
-    let compared: Vec<_> = compared.into_iter().zip(used).filter(|(_, used)| *used).map(|(table, _)| table).collect();
     if walked.is_empty() {
         return Ok(None);
     }
-    let take = question.k.saturating_add(SPARE);
+    let take = question.k.saturating_add(SPARE_OF_WALK);
     let mut candidates = Vec::new();
+    // A transaction for its settings. It is begun with them and writes nothing: whoever breaks off leaves nothing that lasts.
     run(connection, WALK).await?;
     for (kind, table) in walked {
-        let statement = with_kind!(kind, T => walking::<T>(question, table, direction, dimensions, take))?;
+        let statement = with_kind!(kind, T => walking::<T>(question, table, direction, take))?;
         add(&mut candidates, kind, statement, connection).await?;
     }
-    if !compared.is_empty() {
-        run(connection, WALKED).await?;
-    }
+    run(connection, "COMMIT").await?;
     // These hold little, or their index is still being made.
     for (kind, table) in compared {
         let statement = with_kind!(kind, T => comparing_all::<T>(question, table, take))?;
@@ -137,21 +151,6 @@ pub(super) async fn by_indexes(connection: &mut PgConnection, question: &Questio
     let ranked = ranked(question, candidates).await?;
     // What has no direction is in no index; its distance from everything is 1.
     Ok(ranked.get(question.k - 1).is_some_and(|last| last.distance < 1.0).then(|| first(ranked, question.k)))
-}
-
-/// Which of these tables hold anything of the model.
-async fn in_use(connection: &mut PgConnection, question: &Question<'_>, tables: &[(Kind, &'static str)]) -> Result<Vec<bool>> {
-    if tables.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut statement = Statement::new("SELECT ARRAY[");
-    for (place, (_, table)) in tables.iter().enumerate() {
-        statement.sql(if place == 0 { "EXISTS (SELECT FROM " } else { ", EXISTS (SELECT FROM " }).sql(table);
-        statement.sql(" AS held WHERE held.model = ").bind(question.vector.model.as_str()).sql(")");
-    }
-    statement.sql("]");
-    let row = statement.row(connection).await?;
-    row.map_or_else(|| Ok(vec![true; tables.len()]), |row| row.try_get(0)).map_err(from_sqlx)
 }
 
 async fn run(connection: &mut PgConnection, settings: &'static str) -> Result<()> {
@@ -196,13 +195,8 @@ fn comparing_all<T: Table>(question: &Question<'_>, table: &'static str, take: u
 }
 
 /// Walks through the index of a table, from the nearest on, past what the scope does not see.
-fn walking<T: Table>(
-    question: &Question<'_>,
-    table: &'static str,
-    direction: &HalfVector,
-    dimensions: usize,
-    take: usize,
-) -> Result<Statement> {
+fn walking<T: Table>(question: &Question<'_>, table: &'static str, direction: &HalfVector, take: usize) -> Result<Statement> {
+    let dimensions = question.vector.components.len();
     let mut statement = Statement::of(question.scope, "SELECT held.id, ")?;
     let compare = |statement: &mut Statement| {
         statement.sql("(held.direction::halfvec(").number(dimensions).sql(")) <#> ").bind(direction.clone()).sql("::halfvec");
