@@ -74,7 +74,9 @@ impl PgVectors {
             Some(indexed) => indexed,
             None => {
                 let made = reading!(self.connections, Work::Request, connection => indexes::tables(connection, model, dimensions))?;
-                self.indexed.keep((model.clone(), dimensions), made.into())
+                let made: Arc<[String]> = made.into();
+                // The first one is to be used as soon as it is there.
+                if made.is_empty() { made } else { self.indexed.keep((model.clone(), dimensions), made) }
             }
         };
         reading!(self.connections, Work::Request, connection => near::by_indexes(connection, question, &indexed))
