@@ -7,13 +7,14 @@
 //! - `migrations/`: the schema.
 //! - `kinds/`: each kind's table: its columns, who sees what, and what must hold of a record, as conditions in SQL.
 //! - `table`: what a kind says of its table; `read`, `search`, `write`, `change` and `load`: what is done with any table.
-//! - `vectors`: embeddings, stored beside their records and compared in this process.
+//! - `vectors`: embeddings, stored beside their records and compared in this process; `vectors/pgvector`: compared by the database, with
+//!   `migrations-pgvector/`.
 //! - [`connection`]: the seam through which connections come in; `server`: those of a server.
 //!
 //! # Adding a kind
 //! After its file in core: a file in `kinds/` that implements `Table`, its name in `kinds/mod.rs`, and a migration
 //! that makes its table, with an index `(space, filters, order, id)` for each of its lists and, if it is searched, the table of its
-//! embeddings. A test says which are missing.
+//! embeddings, which gets its directions by one in `migrations-pgvector/`. Tests say which are missing.
 
 mod change;
 mod columns;

@@ -100,7 +100,7 @@ fn not_creatable() -> Error {
 pub(super) async fn create(connection: &mut PgConnection) -> Result<()> {
     const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector')";
     if sqlx::query_scalar(IS_THERE).fetch_one(&mut *connection).await.map_err(from_sqlx)? {
-        return warm(connection).await;
+        return try_out(connection).await;
     }
     let mut transaction = sqlx::Connection::begin(&mut *connection).await.map_err(from_sqlx)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await.map_err(from_sqlx)?;
@@ -111,11 +111,11 @@ pub(super) async fn create(connection: &mut PgConnection) -> Result<()> {
         _ => from_sqlx(error),
     })?;
     transaction.commit().await.map_err(from_sqlx)?;
-    warm(connection).await
+    try_out(connection).await
 }
 
-/// Has the server load the library into this session. Before, it does not know the library's settings, and takes a wrong one without a word.
-async fn warm(connection: &mut PgConnection) -> Result<()> {
+/// Makes sure that the library can be loaded, and that its types are in sight.
+async fn try_out(connection: &mut PgConnection) -> Result<()> {
     sqlx::query("SELECT '[1]'::vector").execute(connection).await.map_err(from_sqlx).map(|_| ())
 }
 
