@@ -26,6 +26,28 @@ pub struct Backend {
     pub vectors: Option<Arc<dyn VectorIndex>>,
     /// What must run as long as the backend is open.
     pub services: Vec<Service>,
+    /// Where the data is.
+    pub place: Place,
+}
+
+/// Where the data of an opened backend is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What people call it: a directory, or `host:port/database`. Nothing secret is in it.
+    pub name: String,
+    /// What tells this data from all other, however it is reached; `None` where that cannot be known.
+    pub identity: Option<String>,
+    /// Whether others can have it open at the same time.
+    pub sharing: Sharing,
+}
+
+/// Whether several processes work on the same data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Whoever has it open is alone with it.
+    Exclusive,
+    /// Others may have it open too.
+    Shared,
 }
 
 /// Work in the background. It runs until the storage is closed; if it ends before, something is broken,
@@ -50,6 +72,19 @@ pub struct Options {
     pub url: Option<String>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What opening may do to what is there.
+    pub opening: Opening,
+}
+
+/// What opening may do to what is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Opening {
+    /// Make what is absent, and bring up to date what is older.
+    #[default]
+    Prepare,
+    /// Nothing: where something would have to be made, opening fails as [`crate::ErrorKind::NotFound`], and where it would have to be
+    /// brought up to date, as [`crate::ErrorKind::Config`].
+    AsItIs,
 }
 
 impl Options {
@@ -212,7 +247,8 @@ mod tests {
     }
 
     fn parse(section: Value) -> Result<Config> {
-        Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: Arc::new(SystemClock) }.parse("acme")
+        Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare }
+            .parse("acme")
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub mod words;
 pub use async_trait::async_trait;
 pub use schemars;
 
-pub use backend::{Backend, BackendEntry, BoxFuture, Check, Finding, HelperEntry, Options, Service, Status};
+pub use backend::{Backend, BackendEntry, BoxFuture, Check, Finding, HelperEntry, Opening, Options, Place, Service, Sharing, Status};
 pub use cache::Cache;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{CountingIds, Id, IdSource, RandomIds};
@@ -61,7 +61,7 @@ pub use query::{PAGE_BYTES, PAGE_ITEMS, Page, Position, Query};
 pub use scope::Scope;
 pub use search::{Hit, Piece, Search};
 pub use secret::Secret;
-pub use storage::{Applied, Batch, Change, Loaded, State, StateWrite, Storage, Tokens};
+pub use storage::{Applied, Batch, Change, Loaded, State, StateWrite, Storage, Tally, Tokens};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use vectors::{Embedding, Nearby, Neighbour, Vector, VectorIndex, VectorModel};
 

@@ -60,6 +60,38 @@ pub trait Storage: Send + Sync {
     /// itself.
     async fn load(&self, records: &[Record], state: Option<&StateWrite>) -> Result<Vec<Loaded>>;
 
+    /// What there is of each kind, in dependency order, tokens included; kinds without records too. Counted by other means than
+    /// [`Self::export`] where there are any, so that each can be checked by the other.
+    ///
+    /// # Errors
+    /// Only those of the backend itself.
+    async fn tally(&self) -> Result<Vec<Tally>> {
+        let mut tallies: Vec<_> = Kind::ALL.iter().map(|kind| Tally { kind: *kind, records: 0, bytes: 0 }).collect();
+        let mut after = None;
+        loop {
+            let page = self.export(after, crate::PAGE_ITEMS, Tokens::WithHashes).await?;
+            let Some(last) = page.last() else { return Ok(tallies) };
+            after = Some((last.kind(), last.id()));
+            for record in &page {
+                let bytes = serde_json::to_vec(record).map_or(0, |json| json.len());
+                for tally in tallies.iter_mut().filter(|tally| tally.kind == record.kind()) {
+                    tally.records += 1;
+                    tally.bytes += bytes as u64;
+                }
+            }
+        }
+    }
+
+    /// Removes everything that Mosaic made where the data is: records, documents, embeddings, and what they are kept in. Only what
+    /// others may use too, as an extension of the database, stays. Every call after it fails.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] for a backend that cannot: data cannot be moved to its tier then, since nobody could take it back.
+    /// Those of the backend itself; nothing was removed then.
+    async fn erase(&self) -> Result<()> {
+        Err(Error::new(crate::ErrorKind::Unsupported, "this tier cannot be emptied").hint("move to a tier that can"))
+    }
+
     /// Finds the token with this hash (expired or not) and its user: the one door that needs no scope, since scopes come from it.
     ///
     /// # Errors
@@ -96,6 +128,17 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// When letting go fails; nothing acknowledged is lost by that.
     async fn close(&self) -> Result<()>;
+}
+
+/// What there is of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// The kind.
+    pub kind: Kind,
+    /// How many records, exactly.
+    pub records: u64,
+    /// How many bytes they take where they are, about; what makes them quick to find is not counted.
+    pub bytes: u64,
 }
 
 /// Whether an export holds tokens. Their hashes are as good as a list of who may come in.

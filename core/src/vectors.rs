@@ -64,6 +64,15 @@ pub trait VectorIndex: Send + Sync {
     /// Only those of the backend itself.
     async fn forget(&self, model: &str, limit: usize) -> Result<usize>;
 
+    /// Makes what an approximate index needs to answer quickly, and returns when it is there. For whoever has loaded much and is about to
+    /// hand it over: while a backend's services run, it comes by itself. Nothing to do for an exact index.
+    ///
+    /// # Errors
+    /// Only those of the backend itself; it is made anew then, by the next call or by a service.
+    async fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What the index holds, a line a model.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_core::{Backend, Error, ErrorKind, Options, Result, Retry, Status, SystemClock, registry};
+use mosaic_core::{Backend, Error, ErrorKind, Opening, Options, Result, Retry, Status, SystemClock, registry};
 use tokio::time::{Instant, sleep};
 
 use crate::config::Config;
@@ -38,7 +38,14 @@ pub async fn backend(config: &Config, command: &'static str, url: Option<String>
 
 /// What the config says to a backend, to open or to examine it.
 pub fn options(config: &Config, command: &'static str, url: Option<String>) -> Options {
-    Options { section: config.section(), base_dir: config.base_dir.clone(), command, url, clock: Arc::new(SystemClock) }
+    Options {
+        section: config.section(),
+        base_dir: config.base_dir.clone(),
+        command,
+        url,
+        clock: Arc::new(SystemClock),
+        opening: Opening::Prepare,
+    }
 }
 
 /// What stands in the way of opening the backend for a command, as far as it shows without opening anything.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mosaic_core::vectors::dot;
-use mosaic_core::{Backend, Embedding, Id, Kind, Nearby, Options, Record, Scope, SystemClock, Vector, registry};
+use mosaic_core::{Backend, Embedding, Id, Kind, Nearby, Opening, Options, Record, Scope, SystemClock, Vector, registry};
 use mosaic_pglite as _;
 use serde_json::{Value, json};
 
@@ -28,7 +28,8 @@ fn main() {
 async fn run(count: usize, dimensions: usize) {
     let dir = tempfile::tempdir().unwrap();
     let section = json!({ "data_dir": dir.path().join("data"), "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests"), "vector_memory_mib": 65_536 });
-    let options = Options { section, base_dir: "/".into(), command: "bench", url: None, clock: Arc::new(SystemClock) };
+    let options =
+        Options { section, base_dir: "/".into(), command: "bench", url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare };
     let backend = (registry::backend("local").unwrap().open)(options).await.unwrap();
     println!("{count} vectors of {dimensions} dimensions");
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mosaic_core::memory::{MemoryCache, MemoryStorage, MemoryVectors};
-use mosaic_core::{Backend, Options, Result, registry};
+use mosaic_core::{Backend, Opening, Options, Place, Result, Sharing, registry};
 #[cfg(feature = "federated")]
 use mosaic_federated as _;
 #[cfg(feature = "local")]
@@ -54,6 +54,7 @@ async fn memory() -> Result<Opened> {
         vectors: Some(Arc::new(MemoryVectors::new(Arc::clone(&storage)))),
         services: Vec::new(),
         storage,
+        place: Place { name: "memory".into(), identity: None, sharing: Sharing::Exclusive },
     };
     Ok(Opened { backend, clock: Some(clock) })
 }
@@ -86,7 +87,8 @@ async fn toy() -> Result<Opened> {
 
 async fn open(tier: &str, section: Value) -> Result<Opened> {
     let clock = Arc::new(TestClock::default());
-    let options = Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: clock.clone() };
+    let options =
+        Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: clock.clone(), opening: Opening::Prepare };
     Ok(Opened { backend: (registry::backend(tier)?.open)(options).await?, clock: Some(clock) })
 }
 

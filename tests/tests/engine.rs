@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mosaic_core::{Error, ErrorKind, Options, Result, Retry, SystemClock};
+use mosaic_core::{Error, ErrorKind, Opening, Options, Result, Retry, SystemClock};
 use mosaic_pglite::Engine;
 use mosaic_sql::connection::{Connections, Lease, Work};
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,7 +30,14 @@ fn options(dir: &Path) -> Options {
 fn options_with(dir: &Path, more: &Value) -> Options {
     let mut section = json!({ "data_dir": dir, "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") });
     section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Options { section, base_dir: "/".into(), command: "serve", url: Some("http://127.0.0.1:7420".to_owned()), clock: Arc::new(SystemClock) }
+    Options {
+        section,
+        base_dir: "/".into(),
+        command: "serve",
+        url: Some("http://127.0.0.1:7420".to_owned()),
+        clock: Arc::new(SystemClock),
+        opening: Opening::Prepare,
+    }
 }
 
 /// An engine with a table, in a directory of its own.

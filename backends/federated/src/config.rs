@@ -66,13 +66,20 @@ impl Config {
 mod tests {
     use std::sync::Arc;
 
-    use mosaic_core::SystemClock;
+    use mosaic_core::{Opening, SystemClock};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(section: Value) -> Result<(Server, Valkey)> {
-        let options = Options { section, base_dir: "/srv".into(), command: "serve", url: None, clock: Arc::new(SystemClock) };
+        let options = Options {
+            section,
+            base_dir: "/srv".into(),
+            command: "serve",
+            url: None,
+            clock: Arc::new(SystemClock),
+            opening: Opening::Prepare,
+        };
         Config::read_blocking(&options)
     }
 

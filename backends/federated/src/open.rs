@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_core::{Backend, Options, Result};
+use mosaic_core::{Backend, Options, Place, Result};
 use mosaic_sql::SqlStorage;
 use mosaic_sql::server::{Probe, Server, ServerConnections};
 
@@ -21,21 +21,27 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
         valkey.probe(DEADLINE).await?;
         valkey.connect(DEADLINE, ANSWER).await
     };
-    let (identity, connection) = tokio::try_join!(check(&server), cache)?;
-    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server))).await?;
-    let (vectors, indexes) = storage.pgvector().await?;
-    let instance = instance::name(&storage, options.clock.now(), &identity).await?;
+    let ((identity, place), connection) = tokio::try_join!(check(&server), cache)?;
+    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), options.opening).await?;
+    let (vectors, indexes) = storage.pgvector(options.opening).await?;
+    let instance = instance::name(&storage, options.clock.now(), &identity, options.opening).await?;
     let (cache, line) = ValkeyCache::new(valkey, connection, &instance);
-    Ok(Backend { vectors: Some(Arc::new(vectors)), storage: Arc::new(storage), cache: Arc::new(cache), services: vec![indexes, line] })
+    Ok(Backend {
+        vectors: Some(Arc::new(vectors)),
+        storage: Arc::new(storage),
+        cache: Arc::new(cache),
+        services: vec![indexes, line],
+        place,
+    })
 }
 
-/// Checks the server; answers what tells its database from every other.
-async fn check(server: &Server) -> Result<String> {
+/// Checks the server; answers what tells its database from every other, and where that is.
+async fn check(server: &Server) -> Result<(String, Place)> {
     let probe = Probe::of(server).await?;
     probe.server(LEAST_VERSION)?;
     probe.database()?;
     probe.pgvector()?;
-    let identity = probe.identity().to_owned();
+    let (identity, place) = (probe.identity().to_owned(), probe.place());
     probe.schema_with_pgvector()?;
-    Ok(identity)
+    Ok((identity, place))
 }

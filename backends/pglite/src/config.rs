@@ -87,13 +87,20 @@ fn absolute(key: &str, base_dir: &Path, path: &Path) -> Result<PathBuf> {
 mod tests {
     use std::sync::Arc;
 
-    use mosaic_core::{ErrorKind, SystemClock};
+    use mosaic_core::{ErrorKind, Opening, SystemClock};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(section: Value) -> Result<Config> {
-        Config::read(&Options { section, base_dir: "/srv/team".into(), command: "serve", url: None, clock: Arc::new(SystemClock) })
+        Config::read(&Options {
+            section,
+            base_dir: "/srv/team".into(),
+            command: "serve",
+            url: None,
+            clock: Arc::new(SystemClock),
+            opening: Opening::Prepare,
+        })
     }
 
     fn refusal(section: Value) -> String {

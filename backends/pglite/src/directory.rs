@@ -140,6 +140,19 @@ pub(crate) fn examine(layout: &Layout) -> Result<Found> {
     }
 }
 
+/// Makes sure that there is a data directory already, with a database in it.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] where there is none, and as [`examine`].
+pub(crate) fn be_there(layout: &Layout) -> Result<()> {
+    match examine(layout)? {
+        Found::Ours(marker) if marker.complete => Ok(()),
+        _ => Err(Error::new(ErrorKind::NotFound, "there is no data of Mosaic's yet")
+            .with("dir", layout.root().display())
+            .hint("mosaic serve")),
+    }
+}
+
 fn read_marker(layout: &Layout, text: &[u8]) -> Result<Marker> {
     // The format is read by itself: a newer one may have other fields.
     #[derive(Deserialize)]

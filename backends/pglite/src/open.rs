@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use mosaic_core::memory::MemoryCache;
-use mosaic_core::{Backend, Error, ErrorKind, Options, Result, Service};
+use mosaic_core::{Backend, Error, ErrorKind, Opening, Options, Place, Result, Service, Sharing};
 use mosaic_sql::SqlStorage;
 use mosaic_sql::connection::Connections;
 
 use crate::config::Config;
 use crate::connections::{EngineConnections, Pool};
-use crate::directory::{DataDir, Layout};
+use crate::directory::{self, DataDir, Layout};
 use crate::owner::Owner;
 use crate::process::Program;
 use crate::supervisor::Supervisor;
@@ -36,8 +36,12 @@ impl Engine {
         let owner = Owner::this_process(options);
         let clock = Arc::clone(&options.clock);
         let layout = Layout::new(config.data_dir.clone());
+        let opening = options.opening;
         let directory = blocking(move || {
             sockets::sweep();
+            if opening == Opening::AsItIs {
+                directory::be_there(&layout)?;
+            }
             DataDir::own(layout, &owner, clock.as_ref())
         })
         .await?;
@@ -54,9 +58,10 @@ impl Engine {
 
 /// Opens tier local.
 pub(crate) async fn open(options: Options) -> Result<Backend> {
-    let memory = Config::read(&options)?.vector_memory();
+    let config = Config::read(&options)?;
+    let (memory, name) = (config.vector_memory(), config.data_dir.display().to_string());
     let engine = Engine::open(&options).await?;
-    let opened = SqlStorage::open(Arc::clone(&engine.connections)).await;
+    let opened = SqlStorage::open(Arc::clone(&engine.connections), options.opening).await;
     if opened.is_err() {
         // In good order: whoever tries again finds the directory free, and nothing is left behind.
         let _ = engine.connections.close().await;
@@ -67,6 +72,7 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
         storage: Arc::new(storage),
         cache: Arc::new(MemoryCache::new(options.clock)),
         services: engine.services,
+        place: Place { identity: Some(format!("directory {name}")), name, sharing: Sharing::Exclusive },
     })
 }
 

@@ -16,12 +16,14 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
     let probe = Probe::of(&server).await?;
     probe.server(LEAST_VERSION)?;
     probe.database()?;
+    let place = probe.place();
     probe.schema()?;
-    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server))).await?;
+    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), options.opening).await?;
     Ok(Backend {
         vectors: Some(Arc::new(storage.vectors(config.vector_memory()))),
         storage: Arc::new(storage),
         cache: Arc::new(MemoryCache::new(options.clock)),
         services: Vec::new(),
+        place,
     })
 }

@@ -31,6 +31,7 @@ mod state;
 mod statement;
 mod storage;
 mod table;
+mod tally;
 mod vectors;
 mod words;
 mod work;

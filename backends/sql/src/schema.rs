@@ -1,9 +1,9 @@
 //! The schema: the migrations in `migrations/`, embedded, and their application in order. Each is one change, and is never edited
 //! after a release: whoever has it applied has it for good.
 
-use mosaic_core::{Error, ErrorKind, Finding, Result};
-use sqlx::PgConnection;
+use mosaic_core::{Error, ErrorKind, Finding, Opening, Result};
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::error;
 
@@ -51,6 +51,39 @@ impl Track {
             let _ = connection.unlock().await;
         }
         outcome.map_err(refusal)
+    }
+
+    /// Brings the schema up to date, or only makes sure that it is.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`], and as [`State::as_it_is`].
+    pub(crate) async fn prepare(&self, connection: &mut PgConnection, opening: Opening) -> Result<()> {
+        match opening {
+            Opening::Prepare => self.migrate(connection).await,
+            Opening::AsItIs => self.examine(connection).await?.as_it_is(),
+        }
+    }
+
+    /// Removes what the migrations made, if they did, and all that is in it. In a transaction that the caller holds.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`].
+    pub(crate) async fn erase(&self, connection: &mut PgConnection) -> Result<()> {
+        // The server quotes the names, and says which are there: a search_path may lead to somebody else's of the same name.
+        const MADE: &str = "SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, \
+            string_agg(format('%I.%I', current_schema(), relname), ', ' ORDER BY relname) FROM pg_class \
+            WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relname = ANY($1) \
+            AND (relkind = 'r' OR relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'i')) \
+            GROUP BY 1 ORDER BY 1 DESC";
+        self.refuse_foreign(&mut *connection).await?;
+        let mut names = self.names();
+        names.push(self.table.to_owned());
+        let made: Vec<(String, String)> = sqlx::query_as(MADE).bind(names).fetch_all(&mut *connection).await.map_err(error::from_sqlx)?;
+        for (sort, names) in made {
+            let sql = AssertSqlSafe(format!("DROP {sort} {names}"));
+            sqlx::raw_sql(sql).execute(&mut *connection).await.map_err(error::from_sqlx)?;
+        }
+        Ok(())
     }
 
     /// Looks how far the schema is, without changing it.
@@ -108,6 +141,20 @@ impl State {
             (Self::Behind(count), _) => Self::Behind(count),
             (Self::Current, Self::Absent) => Self::Behind(1),
             (Self::Current, other) => other,
+        }
+    }
+
+    /// Whether it can be worked with as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is none, [`ErrorKind::Config`] for one that is behind.
+    fn as_it_is(self) -> Result<()> {
+        match self {
+            Self::Current => Ok(()),
+            Self::Absent => Err(Error::new(ErrorKind::NotFound, "there is no data of Mosaic's yet").hint("mosaic serve")),
+            Self::Behind(count) => Err(Error::new(ErrorKind::Config, "the schema is older than this version of Mosaic")
+                .with("behind", count)
+                .hint("make a backup, then start a gateway of this version on it once: mosaic serve")),
         }
     }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use mosaic_core::{
-    Applied, Batch, Hit, Id, Kind, Loaded, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Timestamp, Token,
-    TokenHash, Tokens, User, async_trait, with_kind,
+    Applied, Batch, Hit, Id, Kind, Loaded, Opening, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Tally,
+    Timestamp, Token, TokenHash, Tokens, User, async_trait, with_kind,
 };
 use sqlx::PgConnection;
 
 use crate::connection::{Connections, Work};
 use crate::vectors::SqlVectors;
 use crate::work::{once, reading, transacting, writing};
-use crate::{change, error, kinds, load, read, schema, search, state, write};
+use crate::{change, error, kinds, load, read, schema, search, state, tally, write};
 
 /// So many rows get their words at once: with large bodies, that many take seconds.
 const FILL_ROWS: i64 = 100;
@@ -22,14 +22,17 @@ pub struct SqlStorage {
 }
 
 impl SqlStorage {
-    /// Brings the schema up to date, and opens the storage.
+    /// Opens the storage, and brings the schema up to date where it may.
     ///
     /// # Errors
-    /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; and whatever the connections report.
-    pub async fn open(connections: Arc<dyn Connections>) -> Result<Self> {
+    /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; those of [`Opening::AsItIs`]; and
+    /// whatever the connections report.
+    pub async fn open(connections: Arc<dyn Connections>, opening: Opening) -> Result<Self> {
         let storage = Self { connections };
-        once!(storage.connections, Work::Maintenance, connection => schema::MAIN.migrate(connection))?;
-        storage.fill_words().await?;
+        once!(storage.connections, Work::Maintenance, connection => schema::MAIN.prepare(connection, opening))?;
+        if opening == Opening::Prepare {
+            storage.fill_words().await?;
+        }
         Ok(storage)
     }
 
@@ -38,13 +41,14 @@ impl SqlStorage {
         SqlVectors::new(Arc::clone(&self.connections), memory)
     }
 
-    /// An index of vectors over these records that pgvector compares, and the service that keeps its indexes. The extension is made if it is absent.
+    /// An index of vectors over these records that pgvector compares, and the service that keeps its indexes. The extension is made if it is
+    /// absent, and may be.
     ///
     /// # Errors
     /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, and as [`Self::open`].
     #[cfg(feature = "pgvector")]
-    pub async fn pgvector(&self) -> Result<(crate::PgVectors, mosaic_core::Service)> {
-        crate::PgVectors::open(Arc::clone(&self.connections)).await
+    pub async fn pgvector(&self, opening: Opening) -> Result<(crate::PgVectors, mosaic_core::Service)> {
+        crate::PgVectors::open(Arc::clone(&self.connections), opening).await
     }
 
     /// Gives what was stored before it was searched its words.
@@ -115,6 +119,20 @@ impl Storage for SqlStorage {
                 state::write(connection, write).await?;
             }
             load::load(connection, records).await
+        })
+    }
+
+    async fn tally(&self) -> Result<Vec<Tally>> {
+        // It has settings of its own, which end with a transaction.
+        transacting!(self.connections, Work::Maintenance, connection => tally::tally(connection))
+    }
+
+    async fn erase(&self) -> Result<()> {
+        transacting!(self.connections, Work::Maintenance, connection => async {
+            // Its column in a table of the other's goes with that table.
+            #[cfg(feature = "pgvector")]
+            schema::PGVECTOR.erase(connection).await?;
+            schema::MAIN.erase(connection).await
         })
     }
 

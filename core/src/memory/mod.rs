@@ -38,7 +38,7 @@ pub use cache::{CACHE_BYTES, MemoryCache};
 pub use storage::MemoryStorage;
 pub use vectors::MemoryVectors;
 
-use crate::{Backend, SystemClock};
+use crate::{Backend, Place, Sharing, SystemClock};
 
 /// Opens an empty backend. It needs no services, and everything in it is gone when it is dropped.
 pub fn open() -> Backend {
@@ -48,5 +48,6 @@ pub fn open() -> Backend {
         vectors: Some(Arc::new(MemoryVectors::new(Arc::clone(&storage)))),
         services: Vec::new(),
         storage,
+        place: Place { name: "memory".into(), identity: None, sharing: Sharing::Exclusive },
     }
 }

@@ -104,6 +104,10 @@ impl Storage for MemoryStorage {
         Ok(loaded)
     }
 
+    async fn erase(&self) -> Result<()> {
+        self.close().await
+    }
+
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {
         let tables = self.read()?;
         let token = tables.of_kind(Kind::Token).find_map(|record| match record {

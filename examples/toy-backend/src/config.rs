@@ -46,13 +46,20 @@ impl Config {
 mod tests {
     use std::sync::Arc;
 
-    use mosaic_core::{ErrorKind, SystemClock};
+    use mosaic_core::{ErrorKind, Opening, SystemClock};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(section: Value) -> Result<Config> {
-        Config::read(&Options { section, base_dir: "/srv".into(), command: "serve", url: None, clock: Arc::new(SystemClock) })
+        Config::read(&Options {
+            section,
+            base_dir: "/srv".into(),
+            command: "serve",
+            url: None,
+            clock: Arc::new(SystemClock),
+            opening: Opening::Prepare,
+        })
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mosaic_core::memory::{MemoryCache, MemoryStorage, MemoryVectors};
-use mosaic_core::{Backend, Error, ErrorKind, Options, Result};
+use mosaic_core::{Backend, Error, ErrorKind, Options, Place, Result, Sharing};
 
 use crate::config::Config;
 use crate::storage::ScratchStorage;
@@ -27,5 +27,7 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
         storage: Arc::new(ScratchStorage::new(records)),
         // Nothing needs to run in the background: no connection to keep, nothing to clean up.
         services: Vec::new(),
+        // What people are told about where the data is, and that no other process can reach it.
+        place: Place { name: "this process".to_owned(), identity: None, sharing: Sharing::Exclusive },
     })
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mosaic_core::{Applied, Batch, Change, Embedding, Id, Kind, Record, Result, Scope, Storage as _, Timestamp, Vector, VectorIndex};
+use mosaic_core::{
+    Applied, Batch, Change, Embedding, Id, Kind, Opening, Record, Result, Scope, Storage as _, Timestamp, Vector, VectorIndex,
+};
 use mosaic_sql::SqlStorage;
 use mosaic_sql::server::{PostgresConfig, Server, ServerConnections};
 use mosaic_tests::services::{Database, shared};
@@ -66,10 +68,10 @@ impl Place {
     }
 
     pub(crate) async fn open(&self, connections: Arc<ServerConnections>) -> Result<Process> {
-        let storage = Arc::new(SqlStorage::open(connections).await?);
+        let storage = Arc::new(SqlStorage::open(connections, Opening::Prepare).await?);
         let vectors: Arc<dyn VectorIndex> = match self.tier {
             Tier::Standalone => Arc::new(storage.vectors(1 << 30)),
-            Tier::Federated => Arc::new(storage.pgvector().await?.0),
+            Tier::Federated => Arc::new(storage.pgvector(Opening::Prepare).await?.0),
         };
         Ok(Process { storage, vectors })
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mosaic_core::{Error, ErrorKind, Finding, Result};
+use mosaic_core::{Error, ErrorKind, Finding, Place, Result, Sharing};
 use sqlx::postgres::PgSslMode;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::timeout;
@@ -80,6 +80,13 @@ impl Probe {
     /// What tells this database from every other, also from copies of it that another server has: empty where the user may not know.
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Where the database is.
+    pub fn place(&self) -> Place {
+        let schema = self.found.schema.as_deref().unwrap_or_default();
+        let identity = (!self.identity.is_empty()).then(|| format!("{}.{schema}", self.identity));
+        Place { name: format!("{}/{}", self.server.target, self.server.database), identity, sharing: Sharing::Shared }
     }
 
     /// Whether its version is one that Mosaic works with, and how it is reached.

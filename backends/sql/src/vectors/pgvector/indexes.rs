@@ -17,6 +17,8 @@ use crate::work::once;
 
 /// How often it is looked whether an index is missing, or of no use any more.
 const LOOK: Duration = Duration::from_secs(20);
+/// How long whoever waits for somebody else's index rests between two looks.
+const WAIT: Duration = Duration::from_secs(1);
 /// After failures it rests longer each time, up to this.
 const LONGEST_REST: Duration = Duration::from_secs(3_600);
 /// What making an index may take of the server's memory, unless its operator has set more: with less than the graph takes, it takes ten
@@ -29,12 +31,11 @@ const LOCK: i64 = 0x6d6f_7361_6963_6978;
 
 /// Keeps the indexes as they should be, for ever.
 pub(super) async fn keep(connections: Arc<dyn Connections>) -> Result<()> {
-    let keeper = Keeper { connections };
     let mut rest = LOOK;
     loop {
         // What it does not manage now, it does later: searches are answered all the same.
-        rest = match keeper.look().await {
-            Ok(()) => LOOK,
+        rest = match look(&connections).await {
+            Ok(_) => LOOK,
             Err(error) => {
                 let hint = error.hint_text().unwrap_or_default();
                 tracing::warn!(%error, hint, "the vector indexes are not kept at present");
@@ -45,8 +46,21 @@ pub(super) async fn keep(connections: Arc<dyn Connections>) -> Result<()> {
     }
 }
 
-struct Keeper {
-    connections: Arc<dyn Connections>,
+/// Makes the indexes that are missing, and waits for whoever else is at it.
+pub(super) async fn settle(connections: &Arc<dyn Connections>) -> Result<()> {
+    while look(connections).await? == Outcome::Busy {
+        tokio::time::sleep(WAIT).await;
+    }
+    Ok(())
+}
+
+/// What came of a look at the indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// They are as they should be.
+    Settled,
+    /// Somebody else is making one.
+    Busy,
 }
 
 /// An index that should be there.
@@ -56,24 +70,23 @@ struct Wanted {
     dimensions: usize,
 }
 
-impl Keeper {
-    async fn look(&self) -> Result<()> {
-        // Somebody of another tier may write to the same database.
-        direction::complete(&self.connections).await?;
-        let stale = once!(self.connections, Work::Bulk, connection => stale(connection))?;
-        let missing = once!(self.connections, Work::Bulk, connection => missing(connection))?;
-        if stale.is_empty() && missing.is_empty() {
-            return Ok(());
-        }
-        once!(self.connections, Work::Index, connection => async {
-            if !lock(connection).await? {
-                return Ok(());
-            }
-            let outcome = change(connection, &stale, &missing).await;
-            let unlocked = sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(connection).await.map_err(from_sqlx);
-            outcome.and(unlocked.map(|_| ()))
-        })
+/// Looks what is missing or of no use, and changes that.
+async fn look(connections: &Arc<dyn Connections>) -> Result<Outcome> {
+    // Somebody of another tier may write to the same database.
+    direction::complete(connections).await?;
+    let stale = once!(connections, Work::Bulk, connection => stale(connection))?;
+    let missing = once!(connections, Work::Bulk, connection => missing(connection))?;
+    if stale.is_empty() && missing.is_empty() {
+        return Ok(Outcome::Settled);
     }
+    once!(connections, Work::Index, connection => async {
+        if !lock(connection).await? {
+            return Ok(Outcome::Busy);
+        }
+        let outcome = change(connection, &stale, &missing).await;
+        let unlocked = sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(connection).await.map_err(from_sqlx);
+        outcome.and(unlocked.map(|_| Outcome::Settled))
+    })
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<bool> {

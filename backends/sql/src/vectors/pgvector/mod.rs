@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mosaic_core::{
-    Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, Service, StateWrite, Vector, VectorIndex, VectorModel, async_trait,
+    Embedding, Id, Kind, Nearby, Neighbour, Opening, Result, Scope, Service, StateWrite, Vector, VectorIndex, VectorModel, async_trait,
 };
 use tokio::time::Instant;
 
@@ -44,15 +44,20 @@ pub struct PgVectors {
 type Asked = (Scope, String, Vec<Kind>, Option<Id>);
 
 impl PgVectors {
-    /// Makes the extension if it is absent, and brings what it needs of a schema up to date; the storage's own is there already. The service
-    /// makes indexes as they are needed.
+    /// Makes the extension if it is absent, and brings what it needs of a schema up to date, as far as it may; the storage's own is there
+    /// already. The service makes indexes as they are needed.
     ///
     /// # Errors
-    /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, and what migrations report.
-    pub(crate) async fn open(connections: Arc<dyn Connections>) -> Result<(Self, Service)> {
-        once!(connections, Work::Maintenance, connection => extension::create(connection))?;
-        once!(connections, Work::Maintenance, connection => schema::PGVECTOR.migrate(connection))?;
-        direction::complete(&connections).await?;
+    /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, what migrations report, and those of
+    /// [`Opening::AsItIs`].
+    pub(crate) async fn open(connections: Arc<dyn Connections>, opening: Opening) -> Result<(Self, Service)> {
+        if opening == Opening::Prepare {
+            once!(connections, Work::Maintenance, connection => extension::create(connection))?;
+        }
+        once!(connections, Work::Maintenance, connection => schema::PGVECTOR.prepare(connection, opening))?;
+        if opening == Opening::Prepare {
+            direction::complete(&connections).await?;
+        }
         let service = Service { name: "pgvector indexes", run: Box::pin(indexes::keep(Arc::clone(&connections))) };
         Ok((Self { connections, much: Remembered::new(MUCH), indexed: Remembered::new(INDEXES) }, service))
     }
@@ -157,6 +162,10 @@ impl VectorIndex for PgVectors {
 
     async fn forget(&self, model: &str, limit: usize) -> Result<usize> {
         writing!(self.connections, Work::Bulk, connection => store::forget(connection, model, limit))
+    }
+
+    async fn settle(&self) -> Result<()> {
+        indexes::settle(&self.connections).await
     }
 
     async fn describe(&self) -> Result<Vec<VectorModel>> {
