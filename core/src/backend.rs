@@ -82,8 +82,8 @@ pub enum Opening {
     /// Make what is absent, and bring up to date what is older.
     #[default]
     Prepare,
-    /// Nothing: where something would have to be made, opening fails as [`crate::ErrorKind::NotFound`], and where it would have to be
-    /// brought up to date, as [`crate::ErrorKind::Config`].
+    /// Nothing: where something would have to be made, opening fails as [`crate::ErrorKind::NotFound`], with the [name](Place::name) of the
+    /// place as `place`; where it would have to be brought up to date, as [`crate::ErrorKind::Config`].
     AsItIs,
 }
 

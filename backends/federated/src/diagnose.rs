@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use mosaic_core::{Check, Options};
+use mosaic_sql::Tables;
 use mosaic_sql::server::{Probe, Server};
 
 use crate::config::Config;
@@ -23,7 +24,7 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
 
 async fn postgres(server: &Server) -> Vec<Check> {
     let begun = Instant::now();
-    let probe = Probe::of(server).await;
+    let probe = Probe::of(server, Tables::Pgvector).await;
     let check = |name: &str, found| Check::of(format!("{TIER}.{name}"), "postgres", server.target(), &found).took(begun.elapsed());
     match probe {
         Err(error) => vec![check("postgres", Err(error))],
@@ -31,7 +32,7 @@ async fn postgres(server: &Server) -> Vec<Check> {
             check("postgres", probe.server(LEAST_VERSION)),
             check("database", probe.database()),
             check("pgvector", probe.pgvector()),
-            check("schema", probe.schema_with_pgvector()),
+            check("schema", probe.schema()),
         ],
     }
 }

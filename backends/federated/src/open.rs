@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_core::{Backend, Options, Place, Result};
-use mosaic_sql::SqlStorage;
 use mosaic_sql::server::{Probe, Server, ServerConnections};
+use mosaic_sql::{SqlStorage, Tables};
 
 use crate::cache::{ANSWER, ValkeyCache};
 use crate::config::Config;
@@ -22,8 +22,9 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
         valkey.connect(DEADLINE, ANSWER).await
     };
     let ((identity, place), connection) = tokio::try_join!(check(&server), cache)?;
-    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), options.opening).await?;
-    let (vectors, indexes) = storage.pgvector(options.opening).await?;
+    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), Tables::Pgvector, options.opening).await;
+    let storage = storage.map_err(|error| error.with("place", &place.name))?;
+    let (vectors, indexes) = storage.pgvector();
     let instance = instance::name(&storage, options.clock.now(), &identity, options.opening).await?;
     let (cache, line) = ValkeyCache::new(valkey, connection, &instance);
     Ok(Backend {
@@ -37,11 +38,11 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
 
 /// Checks the server; answers what tells its database from every other, and where that is.
 async fn check(server: &Server) -> Result<(String, Place)> {
-    let probe = Probe::of(server).await?;
+    let probe = Probe::of(server, Tables::Pgvector).await?;
     probe.server(LEAST_VERSION)?;
     probe.database()?;
     probe.pgvector()?;
     let (identity, place) = (probe.identity().to_owned(), probe.place());
-    probe.schema_with_pgvector()?;
+    probe.schema()?;
     Ok((identity, place))
 }

@@ -148,7 +148,7 @@ pub(crate) fn be_there(layout: &Layout) -> Result<()> {
     match examine(layout)? {
         Found::Ours(marker) if marker.complete => Ok(()),
         _ => Err(Error::new(ErrorKind::NotFound, "there is no data of Mosaic's yet")
-            .with("dir", layout.root().display())
+            .with("place", layout.root().display())
             .hint("mosaic serve")),
     }
 }

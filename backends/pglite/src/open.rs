@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mosaic_core::memory::MemoryCache;
 use mosaic_core::{Backend, Error, ErrorKind, Opening, Options, Place, Result, Service, Sharing};
-use mosaic_sql::SqlStorage;
 use mosaic_sql::connection::Connections;
+use mosaic_sql::{SqlStorage, Tables};
 
 use crate::config::Config;
 use crate::connections::{EngineConnections, Pool};
@@ -61,7 +61,7 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
     let config = Config::read(&options)?;
     let (memory, name) = (config.vector_memory(), config.data_dir.display().to_string());
     let engine = Engine::open(&options).await?;
-    let opened = SqlStorage::open(Arc::clone(&engine.connections), options.opening).await;
+    let opened = SqlStorage::open(Arc::clone(&engine.connections), Tables::Plain, options.opening).await;
     if opened.is_err() {
         // In good order: whoever tries again finds the directory free, and nothing is left behind.
         let _ = engine.connections.close().await;

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use mosaic_core::{Check, Options};
+use mosaic_sql::Tables;
 use mosaic_sql::server::Probe;
 
 use crate::config::Config;
@@ -16,7 +17,7 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
     };
     let begun = Instant::now();
     let check = |name: &str, found| Check::of(format!("{TIER}.{name}"), "postgres", server.target(), &found).took(begun.elapsed());
-    match Probe::of(&server).await {
+    match Probe::of(&server, Tables::Plain).await {
         Err(error) => vec![check("postgres", Err(error))],
         Ok(probe) => {
             vec![check("postgres", probe.server(LEAST_VERSION)), check("database", probe.database()), check("schema", probe.schema())]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mosaic_core::memory::MemoryCache;
 use mosaic_core::{Backend, Options, Result};
-use mosaic_sql::SqlStorage;
 use mosaic_sql::server::{Probe, ServerConnections};
+use mosaic_sql::{SqlStorage, Tables};
 
 use crate::LEAST_VERSION;
 use crate::config::Config;
@@ -13,12 +13,13 @@ use crate::config::Config;
 /// Opens the tier. What stands in its way is refused in the words of [`crate::diagnose`].
 pub(crate) async fn open(options: Options) -> Result<Backend> {
     let (config, server) = Config::read(&options).await?;
-    let probe = Probe::of(&server).await?;
+    let probe = Probe::of(&server, Tables::Plain).await?;
     probe.server(LEAST_VERSION)?;
     probe.database()?;
     let place = probe.place();
     probe.schema()?;
-    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), options.opening).await?;
+    let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), Tables::Plain, options.opening).await;
+    let storage = storage.map_err(|error| error.with("place", &place.name))?;
     Ok(Backend {
         vectors: Some(Arc::new(storage.vectors(config.vector_memory()))),
         storage: Arc::new(storage),

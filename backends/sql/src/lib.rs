@@ -37,6 +37,7 @@ mod words;
 mod work;
 mod write;
 
+pub use schema::Tables;
 pub use storage::SqlStorage;
 pub use vectors::SqlVectors;
 #[cfg(feature = "pgvector")]

@@ -18,7 +18,89 @@ pub(crate) const MAIN: Track = Track { migrator: || sqlx::migrate!(), table: "mo
 
 /// What pgvector compares, beside what everything is stored in.
 #[cfg(feature = "pgvector")]
-pub(crate) const PGVECTOR: Track = Track { migrator: || sqlx::migrate!("./migrations-pgvector"), table: "mosaic_pgvector_migrations" };
+const PGVECTOR: Track = Track { migrator: || sqlx::migrate!("./migrations-pgvector"), table: "mosaic_pgvector_migrations" };
+
+/// Which tables there are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Those that every tier has.
+    Plain,
+    /// Beside them, what pgvector compares.
+    #[cfg(feature = "pgvector")]
+    Pgvector,
+}
+
+impl Tables {
+    /// The tracks of migrations that lead there, in the order in which they are applied.
+    fn tracks(self) -> &'static [&'static Track] {
+        match self {
+            Self::Plain => &[&MAIN],
+            #[cfg(feature = "pgvector")]
+            Self::Pgvector => &[&MAIN, &PGVECTOR],
+        }
+    }
+
+    /// Looks how far the schema is, without changing it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for one that is newer than this build, or not ours.
+    pub(crate) async fn examine(self, connection: &mut PgConnection) -> Result<State> {
+        let mut state = None;
+        for track in self.tracks() {
+            let next = track.examine(connection).await?;
+            state = Some(state.map_or(next, |state: State| state.and(next)));
+        }
+        Ok(state.unwrap_or(State::Absent))
+    }
+
+    /// Brings the schema up to date, or only makes sure that it is. One that is made for the first time is there whole or not at all,
+    /// whenever that is broken off. Of several gateways that start at once, one does it, and the others wait.
+    ///
+    /// # Errors
+    /// As [`Self::examine`], and as [`State::as_it_is`]. Nothing was changed then.
+    pub(crate) async fn prepare(self, connection: &mut PgConnection, opening: Opening) -> Result<()> {
+        // The letters "mosaicdb" as a number. The migrator lets go of its own lock before the end of the transaction.
+        const LOCK: i64 = 0x6d6f_7361_6963_6462;
+        if opening == Opening::AsItIs {
+            return self.examine(connection).await?.as_it_is();
+        }
+        let mut transaction = sqlx::Connection::begin(&mut *connection).await.map_err(error::from_sqlx)?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await.map_err(error::from_sqlx)?;
+        if self.examine(&mut transaction).await? == State::Absent {
+            let outcome = self.migrate(&mut transaction).await;
+            let outcome = match outcome {
+                Ok(()) => transaction.commit().await.map_err(error::from_sqlx),
+                Err(error) => transaction.rollback().await.map_err(error::from_sqlx).and(Err(error)),
+            };
+            if outcome.is_err() {
+                // The migrator's lock is the session's. Without a connection there is none to let go of.
+                let _ = connection.unlock().await;
+            }
+            return outcome;
+        }
+        // What is there may be large: each change by itself.
+        transaction.commit().await.map_err(error::from_sqlx)?;
+        self.migrate(connection).await
+    }
+
+    async fn migrate(self, connection: &mut PgConnection) -> Result<()> {
+        for track in self.tracks() {
+            track.migrate(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything, in a transaction that the caller holds.
+    ///
+    /// # Errors
+    /// As [`Self::examine`].
+    pub(crate) async fn erase(self, connection: &mut PgConnection) -> Result<()> {
+        for track in self.tracks().iter().rev() {
+            track.erase(connection).await?;
+        }
+        Ok(())
+    }
+}
 
 /// How far the schema is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +120,11 @@ impl Track {
         migrator
     }
 
-    /// Brings the schema up to date. Of several gateways that start at once, one does it, and the others wait.
+    /// Applies what is to come.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] for a schema that is newer than this build, or not ours. Nothing was changed then.
-    pub(crate) async fn migrate(&self, connection: &mut PgConnection) -> Result<()> {
+    async fn migrate(&self, connection: &mut PgConnection) -> Result<()> {
         self.refuse_foreign(connection).await?;
         // Not `run`: its future cannot be sent to another thread, as far as the compiler sees.
         let outcome = self.migrator().run_direct(None, &mut *connection, false).await;
@@ -53,22 +135,11 @@ impl Track {
         outcome.map_err(refusal)
     }
 
-    /// Brings the schema up to date, or only makes sure that it is.
-    ///
-    /// # Errors
-    /// As [`Self::migrate`], and as [`State::as_it_is`].
-    pub(crate) async fn prepare(&self, connection: &mut PgConnection, opening: Opening) -> Result<()> {
-        match opening {
-            Opening::Prepare => self.migrate(connection).await,
-            Opening::AsItIs => self.examine(connection).await?.as_it_is(),
-        }
-    }
-
     /// Removes what the migrations made, if they did, and all that is in it. In a transaction that the caller holds.
     ///
     /// # Errors
     /// As [`Self::migrate`].
-    pub(crate) async fn erase(&self, connection: &mut PgConnection) -> Result<()> {
+    async fn erase(&self, connection: &mut PgConnection) -> Result<()> {
         // The server quotes the names, and says which are there: a search_path may lead to somebody else's of the same name.
         const MADE: &str = "SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, \
             string_agg(format('%I.%I', current_schema(), relname), ', ' ORDER BY relname) FROM pg_class \
@@ -90,7 +161,7 @@ impl Track {
     ///
     /// # Errors
     /// As [`Self::migrate`].
-    pub(crate) async fn examine(&self, connection: &mut PgConnection) -> Result<State> {
+    async fn examine(&self, connection: &mut PgConnection) -> Result<State> {
         const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relname = $1)";
         self.refuse_foreign(&mut *connection).await?;
         let is_there = sqlx::query_scalar(IS_THERE).bind(self.table);
@@ -133,8 +204,7 @@ impl Track {
 
 impl State {
     /// How far two are together.
-    #[cfg(feature = "pgvector")]
-    pub(crate) fn and(self, other: Self) -> Self {
+    fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Absent, _) => Self::Absent,
             // What is made for the first time is no longer behind than what is made in order.

@@ -9,9 +9,12 @@ use mosaic_core::{
 use sqlx::PgConnection;
 
 use crate::connection::{Connections, Work};
+use crate::schema::Tables;
 use crate::vectors::SqlVectors;
+#[cfg(feature = "pgvector")]
+use crate::vectors::pgvector::{PgVectors, direction, extension};
 use crate::work::{once, reading, transacting, writing};
-use crate::{change, error, kinds, load, read, schema, search, state, tally, write};
+use crate::{change, error, kinds, load, read, search, state, tally, write};
 
 /// So many rows get their words at once: with large bodies, that many take seconds.
 const FILL_ROWS: i64 = 100;
@@ -19,19 +22,28 @@ const FILL_ROWS: i64 = 100;
 /// Records in a Postgres.
 pub struct SqlStorage {
     connections: Arc<dyn Connections>,
+    tables: Tables,
 }
 
 impl SqlStorage {
-    /// Opens the storage, and brings the schema up to date where it may.
+    /// Opens the storage, and brings the schema up to date where it may. With [`Tables::Pgvector`], the extension is made if it is absent.
     ///
     /// # Errors
-    /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; those of [`Opening::AsItIs`]; and
-    /// whatever the connections report.
-    pub async fn open(connections: Arc<dyn Connections>, opening: Opening) -> Result<Self> {
-        let storage = Self { connections };
-        once!(storage.connections, Work::Maintenance, connection => schema::MAIN.prepare(connection, opening))?;
+    /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; [`mosaic_core::ErrorKind::Config`]
+    /// when the extension is absent and may not be made; those of [`Opening::AsItIs`]; and whatever the connections report.
+    pub async fn open(connections: Arc<dyn Connections>, tables: Tables, opening: Opening) -> Result<Self> {
+        let storage = Self { connections, tables };
+        #[cfg(feature = "pgvector")]
+        if tables == Tables::Pgvector && opening == Opening::Prepare {
+            once!(storage.connections, Work::Maintenance, connection => extension::create(connection))?;
+        }
+        once!(storage.connections, Work::Maintenance, connection => tables.prepare(connection, opening))?;
         if opening == Opening::Prepare {
             storage.fill_words().await?;
+            #[cfg(feature = "pgvector")]
+            if tables == Tables::Pgvector {
+                direction::complete(&storage.connections).await?;
+            }
         }
         Ok(storage)
     }
@@ -41,14 +53,11 @@ impl SqlStorage {
         SqlVectors::new(Arc::clone(&self.connections), memory)
     }
 
-    /// An index of vectors over these records that pgvector compares, and the service that keeps its indexes. The extension is made if it is
-    /// absent, and may be.
-    ///
-    /// # Errors
-    /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, and as [`Self::open`].
+    /// An index of vectors over these records that pgvector compares, and the service that keeps its indexes. Of use with
+    /// [`Tables::Pgvector`] alone.
     #[cfg(feature = "pgvector")]
-    pub async fn pgvector(&self, opening: Opening) -> Result<(crate::PgVectors, mosaic_core::Service)> {
-        crate::PgVectors::open(Arc::clone(&self.connections), opening).await
+    pub fn pgvector(&self) -> (PgVectors, mosaic_core::Service) {
+        PgVectors::new(Arc::clone(&self.connections))
     }
 
     /// Gives what was stored before it was searched its words.
@@ -128,12 +137,7 @@ impl Storage for SqlStorage {
     }
 
     async fn erase(&self) -> Result<()> {
-        transacting!(self.connections, Work::Maintenance, connection => async {
-            // Its column in a table of the other's goes with that table.
-            #[cfg(feature = "pgvector")]
-            schema::PGVECTOR.erase(connection).await?;
-            schema::MAIN.erase(connection).await
-        })
+        transacting!(self.connections, Work::Maintenance, connection => self.tables.erase(connection))
     }
 
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use mosaic_core::vectors::{cosine_distance, dot};
-use mosaic_core::{Embedding, Id, Kind, Nearby, Neighbour, Opening, Record, Scope, Vector, VectorIndex};
+use mosaic_core::{Embedding, Id, Kind, Nearby, Neighbour, Record, Scope, Vector, VectorIndex};
 use mosaic_sql::PgVectors;
 use serde_json::json;
 
@@ -70,7 +70,7 @@ impl World {
 
     /// Lets a gateway look after the indexes until so many are whole, and none is broken.
     async fn keep(&mut self, whole: i64) {
-        let (_, keeping) = self.process.storage.pgvector(Opening::Prepare).await.unwrap();
+        let (_, keeping) = self.process.storage.pgvector();
         let keeping = tokio::spawn(keeping.run);
         self.watcher.until(WHOLE, whole).await;
         self.watcher.until(BROKEN, 0).await;
@@ -79,7 +79,7 @@ impl World {
 
     /// A gateway that has asked nothing yet, and so remembers nothing.
     async fn fresh(&self) -> PgVectors {
-        self.process.storage.pgvector(Opening::Prepare).await.unwrap().0
+        self.process.storage.pgvector().0
     }
 
     async fn is_exact(&self) -> bool {
@@ -135,7 +135,7 @@ async fn vectors_of_another_tier_get_their_directions() {
     assert_eq!(watcher.number(UNDIRECTED).await, 0);
 
     // In place of one that has a direction by now, and one more; and while a gateway of this tier is at work.
-    let (vectors, keeping) = before.storage.pgvector(Opening::Prepare).await.unwrap();
+    let (vectors, keeping) = before.storage.pgvector();
     before.vectors.upsert(Scope::System, &[embedding(10, &[1.0, 9.0])]).await.unwrap();
     before.load(&[note(10 + NOTES, 1, None)]).await;
     before.vectors.upsert(Scope::System, &[embedding(10 + NOTES, &[1.0, 0.5])]).await.unwrap();
@@ -227,13 +227,13 @@ async fn an_index_that_was_left_half_made_is_made_anew() {
     // Whoever makes one waits for all who were writing when it began.
     let mut holder = world.place.plain().await;
     holder.hold("LOCK TABLE note_embeddings IN ROW EXCLUSIVE MODE").await;
-    let (vectors, keeping) = world.process.storage.pgvector(Opening::Prepare).await.unwrap();
+    let (vectors, keeping) = world.process.storage.pgvector();
     let keeping = tokio::spawn(keeping.run);
     world.watcher.until_waiting(1).await;
     assert_eq!(world.watcher.number(BROKEN).await, 1);
     assert!(world.is_exact().await, "it is not in use yet");
     // Another gateway leaves it to who is at it.
-    let (_, other) = world.process.storage.pgvector(Opening::Prepare).await.unwrap();
+    let (_, other) = world.process.storage.pgvector();
     let other = tokio::spawn(other.run);
 
     let making = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mosaic_core::{
     Applied, Batch, Change, Embedding, Id, Kind, Opening, Record, Result, Scope, Storage as _, Timestamp, Vector, VectorIndex,
 };
-use mosaic_sql::SqlStorage;
 use mosaic_sql::server::{PostgresConfig, Server, ServerConnections};
+use mosaic_sql::{SqlStorage, Tables};
 use mosaic_tests::services::{Database, shared};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -68,10 +68,14 @@ impl Place {
     }
 
     pub(crate) async fn open(&self, connections: Arc<ServerConnections>) -> Result<Process> {
-        let storage = Arc::new(SqlStorage::open(connections, Opening::Prepare).await?);
+        let tables = match self.tier {
+            Tier::Standalone => Tables::Plain,
+            Tier::Federated => Tables::Pgvector,
+        };
+        let storage = Arc::new(SqlStorage::open(connections, tables, Opening::Prepare).await?);
         let vectors: Arc<dyn VectorIndex> = match self.tier {
             Tier::Standalone => Arc::new(storage.vectors(1 << 30)),
-            Tier::Federated => Arc::new(storage.pgvector(Opening::Prepare).await?.0),
+            Tier::Federated => Arc::new(storage.pgvector().0),
         };
         Ok(Process { storage, vectors })
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mosaic_core::{Error, Id, Opening, Options, Record, SystemClock};
 use mosaic_pglite::Engine;
-use mosaic_sql::SqlStorage;
+use mosaic_sql::{SqlStorage, Tables};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ impl Place {
         let options =
             Options { section, base_dir: "/".into(), command: "test", url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare };
         let engine = Engine::open(&options).await.unwrap();
-        let storage = SqlStorage::open(Arc::clone(&engine.connections), Opening::Prepare).await.unwrap();
+        let storage = SqlStorage::open(Arc::clone(&engine.connections), Tables::Plain, Opening::Prepare).await.unwrap();
         Self { engine, storage, _dir: dir }
     }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::config::Server;
 use crate::error::from_sqlx;
-use crate::schema::{self, State};
+use crate::schema::{State, Tables};
 #[cfg(feature = "pgvector")]
 use crate::vectors::pgvector::extension::Extension;
 
@@ -23,8 +23,6 @@ pub struct Probe {
     found: Found,
     schema: Result<State>,
     identity: String,
-    #[cfg(feature = "pgvector")]
-    directions: Result<State>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,29 +48,20 @@ const IDENTITY: &str = "SELECT format('%s.%s', system_identifier, (SELECT oid FR
     FROM pg_control_system()";
 
 impl Probe {
-    /// Looks at a server, within 2 s.
+    /// Looks at a server that is to have these tables, within 2 s.
     ///
     /// # Errors
     /// When it does not let us in, or does not answer: with `service`, `target` and what to do.
-    pub async fn of(server: &Server) -> Result<Self> {
+    pub async fn of(server: &Server, tables: Tables) -> Result<Self> {
         let look = async {
             // The time for connecting is a part of the whole.
             let mut connection = server.connect(DEADLINE).await?;
             let found = found(&mut connection).await;
-            let schema = schema::MAIN.examine(&mut connection).await;
+            let schema = tables.examine(&mut connection).await;
             // Some providers keep it from their users.
             let identity = sqlx::query_scalar(IDENTITY).fetch_one(&mut connection).await.unwrap_or_default();
-            #[cfg(feature = "pgvector")]
-            let directions = schema::PGVECTOR.examine(&mut connection).await;
             drop(tokio::spawn(sqlx::Connection::close(connection)));
-            Ok(Self {
-                found: found.map_err(|error| server.about(error))?,
-                schema,
-                identity,
-                #[cfg(feature = "pgvector")]
-                directions,
-                server: server.clone(),
-            })
+            Ok(Self { found: found.map_err(|error| server.about(error))?, schema, identity, server: server.clone() })
         };
         timeout(DEADLINE, look).await.unwrap_or_else(|_| Err(server.about(server.silent(DEADLINE))))
     }
@@ -150,16 +139,6 @@ impl Probe {
     /// [`ErrorKind::Corrupt`] for one that is newer, or not Mosaic's.
     pub fn schema(self) -> Result<Finding> {
         self.schema.map(State::describe).map_err(|error| self.server.about(error))
-    }
-
-    /// [`Self::schema`], with what pgvector compares.
-    ///
-    /// # Errors
-    /// As [`Self::schema`].
-    #[cfg(feature = "pgvector")]
-    pub fn schema_with_pgvector(self) -> Result<Finding> {
-        let states = self.schema.and_then(|state| Ok(state.and(self.directions?)));
-        states.map(State::describe).map_err(|error| self.server.about(error))
     }
 
     /// Whether there is a pgvector that will do, or can be made by who asks.

@@ -29,7 +29,7 @@ pub(in crate::vectors) fn of(components: &[f32]) -> Option<HalfVector> {
 }
 
 /// Gives every vector that was stored without pgvector its direction.
-pub(super) async fn complete(connections: &Arc<dyn Connections>) -> Result<()> {
+pub(crate) async fn complete(connections: &Arc<dyn Connections>) -> Result<()> {
     for (kind, table) in tables() {
         while once!(connections, Work::Bulk, connection => complete_some(connection, kind, table))? > 0 {}
     }

@@ -97,7 +97,7 @@ fn not_creatable() -> Error {
 }
 
 /// Makes the extension if it is absent. It is never upgraded: that is the operator's to decide.
-pub(super) async fn create(connection: &mut PgConnection) -> Result<()> {
+pub(crate) async fn create(connection: &mut PgConnection) -> Result<()> {
     const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector')";
     if sqlx::query_scalar(IS_THERE).fetch_one(&mut *connection).await.map_err(from_sqlx)? {
         return try_out(connection).await;

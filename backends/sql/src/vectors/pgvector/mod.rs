@@ -5,7 +5,7 @@
 //! In it: `extension` (pgvector itself), `direction` (what is compared), `near` (the statements that compare), `indexes` (which are made
 //! at run time). What must not come in: a copy of vectors in this process.
 
-pub(super) mod direction;
+pub(crate) mod direction;
 pub(crate) mod extension;
 mod indexes;
 mod near;
@@ -16,15 +16,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mosaic_core::{
-    Embedding, Id, Kind, Nearby, Neighbour, Opening, Result, Scope, Service, StateWrite, Vector, VectorIndex, VectorModel, async_trait,
+    Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, Service, StateWrite, Vector, VectorIndex, VectorModel, async_trait,
 };
 use tokio::time::Instant;
 
 use super::store::{self, Form};
 use super::{pending, store::NO_BOUND};
 use crate::connection::{Connections, Work};
-use crate::work::{once, reading, writing};
-use crate::{schema, state};
+use crate::state;
+use crate::work::{reading, writing};
 use near::Question;
 
 /// How long it is remembered whether a scope sees much. Where that has changed, it takes longer or shorter, and finds the same.
@@ -44,22 +44,10 @@ pub struct PgVectors {
 type Asked = (Scope, String, Vec<Kind>, Option<Id>);
 
 impl PgVectors {
-    /// Makes the extension if it is absent, and brings what it needs of a schema up to date, as far as it may; the storage's own is there
-    /// already. The service makes indexes as they are needed.
-    ///
-    /// # Errors
-    /// [`mosaic_core::ErrorKind::Config`] when the extension is absent and may not be made, what migrations report, and those of
-    /// [`Opening::AsItIs`].
-    pub(crate) async fn open(connections: Arc<dyn Connections>, opening: Opening) -> Result<(Self, Service)> {
-        if opening == Opening::Prepare {
-            once!(connections, Work::Maintenance, connection => extension::create(connection))?;
-        }
-        once!(connections, Work::Maintenance, connection => schema::PGVECTOR.prepare(connection, opening))?;
-        if opening == Opening::Prepare {
-            direction::complete(&connections).await?;
-        }
+    /// The index in a database that has the extension and the schema already. The service makes indexes as they are needed.
+    pub(crate) fn new(connections: Arc<dyn Connections>) -> (Self, Service) {
         let service = Service { name: "pgvector indexes", run: Box::pin(indexes::keep(Arc::clone(&connections))) };
-        Ok((Self { connections, much: Remembered::new(MUCH), indexed: Remembered::new(INDEXES) }, service))
+        (Self { connections, much: Remembered::new(MUCH), indexed: Remembered::new(INDEXES) }, service)
     }
 
     /// Whether a question is about so much that comparing with all of it takes too long.

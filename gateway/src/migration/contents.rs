@@ -1,0 +1,80 @@
+//! What a target holds before anything was moved there: nothing, what a first start makes, or somebody's data. What must not come in: the
+//! documents of a move.
+
+use mosaic_core::{Change, Error, ErrorKind, Kind, Query, Record, Result, Scope, Tally};
+
+use super::side::Side;
+use crate::first_admin;
+
+/// What is there.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Contents {
+    /// Nothing.
+    Nothing,
+    /// One administrator and their token, as a first start makes them.
+    FirstStart {
+        /// The administrator's login.
+        login: String,
+        /// What removes both.
+        removal: Vec<Change>,
+    },
+    /// Something else: so many of each kind.
+    Data(String),
+}
+
+impl Contents {
+    /// Looks what is there.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub(super) async fn of(side: &Side) -> Result<Self> {
+        let tallies = side.storage.tally().await?;
+        let held: Vec<_> = tallies.iter().filter(|tally| tally.records > 0).collect();
+        let is_one_of = |kinds: &[Kind]| held.iter().all(|tally| kinds.contains(&tally.kind) && tally.records == 1);
+        if held.is_empty() {
+            return Ok(Self::Nothing);
+        }
+        if is_one_of(&[Kind::User, Kind::Token])
+            && let Some(first_start) = first_start(side).await?
+        {
+            return Ok(first_start);
+        }
+        Ok(Self::Data(described(&held)))
+    }
+}
+
+/// The administrator and the token, if they are those that a first start made.
+async fn first_start(side: &Side) -> Result<Option<Contents>> {
+    let Some(token_id) = first_admin::token(&*side.storage).await? else { return Ok(None) };
+    let list = async |kind| -> Result<Vec<Record>> { Ok(side.storage.list(Scope::System, &Query::new(kind)).await?.items) };
+    let (users, tokens) = (list(Kind::User).await?, list(Kind::Token).await?);
+    Ok(match (&users[..], &tokens[..]) {
+        ([Record::User(user)], []) => Some(removal(&user.login, [(Kind::User, user.id)])),
+        ([Record::User(user)], [Record::Token(token)]) if token.id == token_id => {
+            Some(removal(&user.login, [(Kind::Token, token.id), (Kind::User, user.id)]))
+        }
+        _ => None,
+    })
+}
+
+fn removal(login: &str, records: impl IntoIterator<Item = (Kind, mosaic_core::Id)>) -> Contents {
+    let remove = |(kind, id)| Change::Delete { kind, id, revision: None };
+    Contents::FirstStart { login: login.to_owned(), removal: records.into_iter().map(remove).collect() }
+}
+
+fn described(held: &[&Tally]) -> String {
+    let one = |tally: &&Tally| {
+        let name = if tally.records == 1 { tally.kind.singular() } else { tally.kind.plural() };
+        format!("{} {name}", tally.records)
+    };
+    held.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Why nothing is moved to where somebody's data is.
+pub(super) fn refusal(side: &Side, held: &str) -> Error {
+    Error::new(ErrorKind::Conflict, "the target holds data already")
+        .with("tier", &side.end.tier)
+        .with("place", &side.end.place)
+        .with("holds", held)
+        .hint(format!("give it an empty database, in the section `{}` of the config: createdb …", side.end.tier))
+}

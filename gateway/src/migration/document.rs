@@ -1,0 +1,198 @@
+//! The documents of a move: what each side knows of it, kept in its state. Written by compare-and-set alone, so that of two runs one goes on.
+//! What must not come in: what follows from them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mosaic_core::{Error, ErrorKind, Id, Kind, Result, StateWrite, Storage, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::fingerprint::{Fingerprint, Fingerprints};
+
+/// The name of the document, on both sides.
+pub const STATE: &str = "migration";
+
+/// What a side of a move says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "side", rename_all = "snake_case")]
+pub enum Document {
+    /// Of where the data was.
+    Source(Fence),
+    /// Of where it goes.
+    Target(Journal),
+}
+
+/// One end of a move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct End {
+    /// Its tier.
+    pub tier: String,
+    /// Where its data is, as [`mosaic_core::Place`] calls it.
+    pub place: String,
+}
+
+/// What keeps gateways from the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fence {
+    /// Of the move: the journal has the same.
+    pub id: Id,
+    /// How far it is, as far as it concerns the source.
+    pub state: FenceState,
+    /// Where the data goes.
+    pub to: End,
+    /// The config that the move was begun with; none where there was no file.
+    pub config: Option<PathBuf>,
+    /// The config of the gateway on the target.
+    pub new_config: PathBuf,
+    /// Since when it is in this state.
+    pub at: Timestamp,
+}
+
+/// What a fence means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FenceState {
+    /// A move is under way.
+    Fenced,
+    /// It has come to its end.
+    Moved,
+}
+
+/// How far a move is, kept where the data goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    /// Of the move: the fence has the same.
+    pub id: Id,
+    /// How far it is.
+    pub state: Stage,
+    /// Where the data comes from.
+    pub from: End,
+    /// The config that the move was begun with; none where there was no file.
+    pub config: Option<PathBuf>,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    /// Since when it is in this state.
+    pub at: Timestamp,
+    /// The last record that was copied.
+    pub after: Option<(Kind, Id)>,
+    /// The last embedding that was copied: its model and its record.
+    pub embedding_after: Option<(String, Kind, Id)>,
+    /// What was copied so far.
+    pub copied: Fingerprints,
+}
+
+/// The states of a move, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The target is taken.
+    Planned,
+    /// The source is fenced.
+    Fenced,
+    /// Records go over.
+    Copying,
+    /// Everything was read back, and found to be the same.
+    Verified,
+    /// The target is in use.
+    CutOver,
+}
+
+impl Stage {
+    /// The name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Fenced => "fenced",
+            Self::Copying => "copying",
+            Self::Verified => "verified",
+            Self::CutOver => "cut over",
+        }
+    }
+}
+
+impl Journal {
+    /// What has been copied of everything together.
+    pub fn total(&self) -> Fingerprint {
+        self.copied.total()
+    }
+}
+
+/// The command that goes on with a move to this tier, or does what `option` says with it.
+pub(super) fn command(to: &str, config: Option<&Path>, option: &str) -> String {
+    let config = config.map(|path| format!(" --config {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display()));
+    let space = if option.is_empty() { "" } else { " " };
+    format!("mosaic migrate tier --to {to}{}{space}{option}", config.unwrap_or_default())
+}
+
+/// The place of the document in a storage, as it was seen last.
+#[derive(Clone)]
+pub(super) struct Slot {
+    storage: Arc<dyn Storage>,
+    version: u64,
+    document: Option<Document>,
+}
+
+impl Slot {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for one that this version does not know; those of the storage.
+    pub(super) async fn read(storage: Arc<dyn Storage>) -> Result<Self> {
+        let Some(state) = storage.state(STATE).await? else { return Ok(Self { storage, version: 0, document: None }) };
+        let document = serde_json::from_value(state.value).map_err(|error| {
+            Error::new(ErrorKind::Corrupt, "what is known of a move of this data cannot be read")
+                .with("state", STATE)
+                .hint("use the version of Mosaic that began the move, or a later one")
+                .source(error)
+        })?;
+        Ok(Self { storage, version: state.version, document: Some(document) })
+    }
+
+    /// The document, as it was seen last.
+    pub(super) fn document(&self) -> Option<&Document> {
+        self.document.as_ref()
+    }
+
+    /// The write that puts a document here, for a batch that is to take effect together with it.
+    pub(super) fn write_of(&self, document: &Document) -> StateWrite {
+        StateWrite { name: STATE.to_owned(), value: Some(json!(document)), expect: self.version }
+    }
+
+    /// That such a write took effect: versions count writes.
+    pub(super) fn written(&mut self, document: Document) {
+        self.version += 1;
+        self.document = Some(document);
+    }
+
+    /// Puts a document here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stale`] when somebody else wrote it meanwhile: another run of the same move, or its end.
+    pub(super) async fn put(&mut self, document: Document) -> Result<()> {
+        self.version = self.storage.put_state(&self.write_of(&document)).await.map_err(overtaken)?;
+        self.document = Some(document);
+        Ok(())
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub(super) async fn remove(&mut self) -> Result<()> {
+        let write = StateWrite { name: STATE.to_owned(), value: None, expect: self.version };
+        self.version = self.storage.put_state(&write).await.map_err(overtaken)?;
+        self.document = None;
+        Ok(())
+    }
+}
+
+/// Somebody else has written the document since it was read.
+pub(super) fn overtaken(error: Error) -> Error {
+    if error.kind() != ErrorKind::Stale {
+        return error;
+    }
+    Error::new(ErrorKind::Conflict, "another run of this move is under way, or has ended it")
+        .hint("let that one come to its end, or run this again")
+        .source(error)
+}

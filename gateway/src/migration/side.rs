@@ -1,0 +1,94 @@
+//! One side of a move: its backend, opened, and its document. What must not come in: the other side.
+
+use std::sync::Arc;
+
+use mosaic_core::{Backend, Error, ErrorKind, Opening, Place, Result, Sharing, Storage, SystemClock, VectorIndex};
+
+use super::document::{End, Slot};
+use crate::config::Config;
+use crate::presence::{self, Gateway};
+use crate::services::Services;
+use crate::open;
+
+/// A side that is open.
+pub(super) struct Side {
+    pub(super) end: End,
+    pub(super) place: Place,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) vectors: Option<Arc<dyn VectorIndex>>,
+    pub(super) slot: Slot,
+    _services: Services,
+}
+
+impl Side {
+    /// Opens the source, as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is nothing, and whatever stands in the way.
+    pub(super) async fn source(config: &Config) -> Result<Self> {
+        let mut backend = open::once(config, "migrate", Opening::AsItIs).await.map_err(stopped)?;
+        let services = Services::start(std::mem::take(&mut backend.services));
+        Self::new(config, backend, services).await
+    }
+
+    /// Opens the target. What runs in the background there is left out: it would make indexes of what is still to grow, and nobody
+    /// else is there.
+    ///
+    /// # Errors
+    /// As [`Self::source`].
+    pub(super) async fn target(config: &Config, opening: Opening) -> Result<Self> {
+        let backend = open::once(config, "migrate", opening).await?;
+        Self::new(config, backend, Services::start(Vec::new())).await
+    }
+
+    async fn new(config: &Config, backend: Backend, services: Services) -> Result<Self> {
+        let Backend { storage, vectors, place, .. } = backend;
+        let end = End { tier: config.tier.clone(), place: place.name.clone() };
+        match Slot::read(Arc::clone(&storage)).await {
+            Ok(slot) => Ok(Self { end, place, storage, vectors, slot, _services: services }),
+            Err(error) => {
+                // In good order: whoever tries again finds it free.
+                let _ = storage.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A gateway, or another that writes, that is there.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub(super) async fn somebody(&self) -> Result<Option<Gateway>> {
+        if self.place.sharing == Sharing::Exclusive {
+            return Ok(None);
+        }
+        Ok(presence::there(&*self.storage, &SystemClock).await?.into_iter().next())
+    }
+
+    /// That somebody is there, as an error.
+    pub(super) fn in_use(&self, gateway: &Gateway) -> Error {
+        let error = Error::new(ErrorKind::InUse, "the data is in use").with("tier", &self.end.tier).with("place", &self.end.place);
+        let error = error.with("host", &gateway.host).with("pid", gateway.pid).with("command", &gateway.command);
+        let what = gateway.url.as_ref().map_or_else(|| format!("`mosaic {}`", gateway.command), |url| format!("the gateway at {url}"));
+        error.hint(format!(
+            "stop {what} on {}: kill {}; one that was killed counts as there for {} s more",
+            gateway.host,
+            gateway.pid,
+            presence::COUNTS_SECONDS
+        ))
+    }
+
+    /// Lets go of it.
+    pub(super) async fn close(&self) {
+        // What was acknowledged is safe.
+        let _ = self.storage.close().await;
+    }
+}
+
+/// Says what to do about a source that is in use: what other commands are told, to go through the gateway, helps no move.
+fn stopped(error: Error) -> Error {
+    match (error.kind(), error.get("pid").map(str::to_owned)) {
+        (ErrorKind::InUse, Some(pid)) => error.hint(format!("stop it, then run this again: kill {pid}")),
+        _ => error,
+    }
+}
