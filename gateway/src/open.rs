@@ -36,6 +36,16 @@ pub async fn backend(config: &Config, command: &'static str, url: Option<String>
     }
 }
 
+/// Opens it as [`backend`] does, but tries once, and does to what is there what it may.
+///
+/// # Errors
+/// As [`backend`], and those of [`Opening::AsItIs`].
+pub async fn once(config: &Config, command: &'static str, opening: Opening) -> Result<Backend> {
+    let entry = registry::backend(&config.tier)?;
+    let options = Options { opening, ..options(config, command, None) };
+    (entry.open)(options).await.map_err(|error| located(error, config))
+}
+
 /// What the config says to a backend, to open or to examine it.
 pub fn options(config: &Config, command: &'static str, url: Option<String>) -> Options {
     Options {

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// The name of the document.
-pub const STATE: &str = "gateways";
+use crate::documents::GATEWAYS;
+
 /// How often a gateway says that it is there, …
 const RENEWAL: Duration = Duration::from_secs(10);
 /// … and for how long that counts, in seconds: it may fail twice.
@@ -27,8 +27,11 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct Gateway {
     /// Of this run of it: each start makes a new one.
     pub id: Id,
-    /// Where it answers, as it knows it.
-    pub url: String,
+    /// Where it answers, as it knows it; none for a command that works on the data itself.
+    pub url: Option<String>,
+    /// The command that it runs: `serve`, `import`.
+    #[serde(default = "serve")]
+    pub command: String,
     /// The machine it runs on, by name.
     pub host: String,
     /// Its process there.
@@ -37,6 +40,10 @@ pub struct Gateway {
     pub since: Timestamp,
     /// When it last said that it is there.
     pub renewed: Timestamp,
+}
+
+fn serve() -> String {
+    "serve".to_owned()
 }
 
 /// The gateways that are there now, in the order of their starts.
@@ -49,7 +56,7 @@ pub async fn there(storage: &dyn Storage, clock: &dyn Clock) -> Result<Vec<Gatew
 
 /// Those that are there, and the document's version.
 async fn read(storage: &dyn Storage, now: Timestamp) -> Result<(Vec<Gateway>, u64)> {
-    let Some(state) = storage.state(STATE).await? else { return Ok((Vec::new(), 0)) };
+    let Some(state) = storage.state(GATEWAYS).await? else { return Ok((Vec::new(), 0)) };
     let entries = if let Value::Array(entries) = state.value { entries } else { Vec::new() };
     let known = entries.into_iter().filter_map(|entry| serde_json::from_value::<Gateway>(entry).ok());
     let mut there: Vec<_> = known.filter(|gateway| gateway.renewed.plus_seconds(COUNTS_SECONDS) > now).collect();
@@ -72,11 +79,11 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// This process, which answers at `url`. It says nothing yet.
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, ids: &dyn IdSource, url: &str) -> Self {
+    /// This process, which runs `command` and, if it is a gateway, answers at `url`. It says nothing yet.
+    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, ids: &dyn IdSource, command: &str, url: Option<&str>) -> Self {
         let now = clock.now();
-        let host = host_name();
-        let own = Gateway { id: ids.next(now), url: url.to_owned(), host, pid: std::process::id(), since: now, renewed: now };
+        let (command, url, host) = (command.to_owned(), url.map(str::to_owned), host_name());
+        let own = Gateway { id: ids.next(now), url, command, host, pid: std::process::id(), since: now, renewed: now };
         Self { storage, clock, own, others: watch::Sender::default() }
     }
 
@@ -93,6 +100,12 @@ impl Presence {
     /// Says that it is there until it is told to stop, and then takes its leave. A storage that fails is no reason to end: whether the
     /// gateway can work is not decided here.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
+        self.keep(&stop).await;
+        Ok(())
+    }
+
+    /// The same, for whoever still needs it.
+    pub async fn keep(&self, stop: &CancellationToken) {
         let saying = async {
             loop {
                 if let Err(error) = self.say().await {
@@ -102,13 +115,19 @@ impl Presence {
             }
         };
         stop.run_until_cancelled(saying).await;
-        // Whoever cannot say so is forgotten soon in any case.
+        self.leave().await;
+    }
+
+    /// Takes its leave. Whoever cannot say so is forgotten soon in any case.
+    pub async fn leave(&self) {
         let _ = timeout(FAREWELL, self.write(None)).await;
-        Ok(())
     }
 
     /// Says that it is there.
-    async fn say(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn say(&self) -> Result<()> {
         let others = self.write(Some(self.clock.now())).await?;
         self.others.send_replace(others);
         Ok(())
@@ -122,12 +141,12 @@ impl Presence {
             let others = there.len();
             there.extend(renewed.map(|renewed| Gateway { renewed, ..self.own.clone() }));
             let value = (!there.is_empty()).then(|| json!(there));
-            match self.storage.put_state(&StateWrite { name: STATE.to_owned(), value, expect: version }).await {
+            match self.storage.put_state(&StateWrite { name: GATEWAYS.to_owned(), value, expect: version }).await {
                 Err(error) if error.kind() == ErrorKind::Stale => {}
                 outcome => return outcome.map(|_| others),
             }
         }
-        Err(Error::new(ErrorKind::Unavailable, "others write all the time").with("name", STATE))
+        Err(Error::new(ErrorKind::Unavailable, "others write all the time").with("name", GATEWAYS))
     }
 }
 
@@ -159,7 +178,7 @@ mod tests {
 
     impl World {
         fn gateway(&self, url: &str) -> Presence {
-            Presence::new(self.storage.clone(), self.clock.clone(), &self.ids, url)
+            Presence::new(self.storage.clone(), self.clock.clone(), &self.ids, "serve", Some(url))
         }
 
         fn pass(&self, seconds: i64) {
@@ -167,7 +186,7 @@ mod tests {
         }
 
         async fn there(&self) -> Vec<String> {
-            there(&*self.storage, &*self.clock).await.unwrap().into_iter().map(|gateway| gateway.url).collect()
+            there(&*self.storage, &*self.clock).await.unwrap().into_iter().filter_map(|gateway| gateway.url).collect()
         }
     }
 
@@ -203,13 +222,13 @@ mod tests {
             gateway.await.unwrap().unwrap();
         }
         assert!(world.there().await.is_empty());
-        assert!(world.storage.state(STATE).await.unwrap().is_none());
+        assert!(world.storage.state(GATEWAYS).await.unwrap().is_none());
     }
 
     #[tokio::test]
     async fn what_cannot_be_read_and_a_storage_that_fails_end_nothing() {
         let world = World::default();
-        let odd = StateWrite { name: STATE.into(), value: Some(json!([{ "id": "of another version" }, 7])), expect: 0 };
+        let odd = StateWrite { name: GATEWAYS.into(), value: Some(json!([{ "id": "of another version" }, 7])), expect: 0 };
         world.storage.put_state(&odd).await.unwrap();
         assert!(world.there().await.is_empty());
         let ann = world.gateway("http://ann");

@@ -19,6 +19,7 @@ use super::interrupt::interruptible;
 use super::offline::with_storage;
 use super::output;
 use super::progress::Progress;
+use crate::migration::Purpose;
 use crate::transfer;
 
 const EXAMPLES: &str = "\
@@ -58,7 +59,10 @@ impl Export {
         let progress = Progress::new(None);
         let done = match client {
             Some(client) => interruptible(async { destination.write(client.export(tokens).await?, &progress).await }).await,
-            None => with_storage(config, "export", |storage| destination.write(transfer::export(storage, tokens), &progress)).await,
+            None => {
+                with_storage(config, "export", Purpose::Read, |storage| destination.write(transfer::export(storage, tokens), &progress))
+                    .await
+            }
         };
         progress.finish();
         let Written { records, bytes } = done?;

@@ -18,6 +18,7 @@ use super::offline::with_storage;
 use super::output;
 use super::progress::Progress;
 use super::table::Column;
+use crate::migration::Purpose;
 use crate::transfer::{self, Counts, Powers, Report};
 
 /// What is read of the input at a time, in bytes.
@@ -73,7 +74,7 @@ impl Import {
             }
             None => {
                 let (so_far, progress) = (&mut so_far, &progress);
-                with_storage(config, "import", |storage| {
+                with_storage(config, "import", Purpose::Write, |storage| {
                     transfer::import(storage, Powers::Granted, StreamReader::new(Box::pin(input)), |report| {
                         progress.records(report.total.sum());
                         so_far.clone_from(report);

@@ -11,6 +11,7 @@ mod export;
 mod import;
 mod interrupt;
 mod man;
+mod migrate;
 mod offline;
 mod output;
 mod progress;
@@ -63,6 +64,7 @@ enum Command {
     Search(daily::Search),
     Import(import::Import),
     Export(export::Export),
+    Migrate(migrate::Migrate),
     User(user::User),
     Team(team::Team),
     Token(token::Token),
@@ -138,7 +140,13 @@ impl Command {
             Self::User(command) => command.connect().check(),
             Self::Team(command) => command.connect().check(),
             Self::Token(command) => command.connect().check(),
-            Self::Serve(_) | Self::Doctor(_) | Self::Config(_) | Self::Backends(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
+            Self::Serve(_)
+            | Self::Migrate(_)
+            | Self::Doctor(_)
+            | Self::Config(_)
+            | Self::Backends(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Ok(()),
         }
     }
 
@@ -152,6 +160,7 @@ impl Command {
             Self::Search(command) => command.run().await,
             Self::Import(command) => command.run(config).await,
             Self::Export(command) => command.run(config).await,
+            Self::Migrate(command) => command.run(config).await,
             Self::User(command) => command.run(config).await,
             Self::Team(command) => command.run(config).await,
             Self::Token(command) => command.run(config).await,

@@ -5,26 +5,36 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use mosaic_core::{Error, ErrorKind, Result, Storage};
+use mosaic_core::{Backend, Error, ErrorKind, RandomIds, Result, Sharing, Storage, SystemClock};
+use tokio_util::sync::CancellationToken;
 
 use super::interrupt::interruptible;
 use super::output;
 use super::progress::waiting;
 use crate::config::Config;
+use crate::migration::{self, Purpose};
 use crate::open;
+use crate::presence::Presence;
 use crate::services::Services;
 
-/// Opens the configured tier for a command, works on its storage, and closes it, whether the work succeeds or not.
-pub(super) async fn with_storage<T, F>(config: Option<&Path>, command: &'static str, work: impl FnOnce(Arc<dyn Storage>) -> F) -> Result<T>
+/// Opens the configured tier for a command, works on its storage, and closes it, whether the work succeeds or not. Whoever writes says
+/// meanwhile that they are there, as a gateway does.
+pub(super) async fn with_storage<T, F>(
+    config: Option<&Path>,
+    command: &'static str,
+    purpose: Purpose,
+    work: impl FnOnce(Arc<dyn Storage>) -> F,
+) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
     let config = Config::load(config)?;
     let what = format!("opening the data of tier {}", config.tier);
-    let backend = waiting(&what, open::backend(&config, command, None)).await.map_err(through_the_gateway)?;
-    let mut services = Services::start(backend.services);
+    let mut backend = waiting(&what, open::backend(&config, command, None)).await.map_err(through_the_gateway)?;
+    let mut services = Services::start(std::mem::take(&mut backend.services));
+    let presence = Presence::new(Arc::clone(&backend.storage), Arc::new(SystemClock), &RandomIds, command, None);
     let outcome = tokio::select! {
-        outcome = interruptible(work(Arc::clone(&backend.storage))) => outcome,
+        outcome = interruptible(admitted(&presence, purpose, &backend, work)) => outcome,
         error = services.first_end() => Err(error),
     };
     // Whoever is in a hurry interrupts this as well: what was acknowledged is safe.
@@ -35,6 +45,30 @@ where
         (Err(error), Err(closed)) if output::is_of_no_reader(&error) => Err(closed),
         (Err(error), _) => Err(error),
     }
+}
+
+/// Does the work, if the data may be worked on.
+async fn admitted<T, F>(presence: &Presence, purpose: Purpose, backend: &Backend, work: impl FnOnce(Arc<dyn Storage>) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let storage = Arc::clone(&backend.storage);
+    // Nobody else can be there, to be told or to be seen.
+    if purpose == Purpose::Read || backend.place.sharing == Sharing::Exclusive {
+        migration::admit(&*storage, purpose).await?;
+        return work(storage).await;
+    }
+    migration::enter(&*storage, presence).await?;
+    let stop = CancellationToken::new();
+    let (outcome, ()) = tokio::join!(
+        async {
+            let outcome = work(storage).await;
+            stop.cancel();
+            outcome
+        },
+        presence.keep(&stop)
+    );
+    outcome
 }
 
 /// Data that a running gateway owns can be worked on through it: the hint is the same command, with its URL.

@@ -15,6 +15,7 @@ use super::connect::Connect;
 use super::interrupt::interruptible;
 use super::offline::with_storage;
 use crate::client::Client;
+use crate::migration::Purpose;
 use crate::records::Records;
 use crate::secret::TokenSecret;
 
@@ -30,14 +31,20 @@ pub(super) struct Common {
 
 impl Common {
     /// Does the work on the gateway that was given, else on the data itself.
-    pub(super) async fn on_target<T, F>(&self, config: Option<&Path>, command: &'static str, work: impl FnOnce(Target) -> F) -> Result<T>
+    pub(super) async fn on_target<T, F>(
+        &self,
+        config: Option<&Path>,
+        command: &'static str,
+        purpose: Purpose,
+        work: impl FnOnce(Target) -> F,
+    ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
         match self.connect.client()? {
             Some(client) => interruptible(work(Target::Gateway(client))).await,
             None => {
-                with_storage(config, command, |storage| {
+                with_storage(config, command, purpose, |storage| {
                     work(Target::Data(Records { storage, clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) }))
                 })
                 .await

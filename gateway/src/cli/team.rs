@@ -11,6 +11,7 @@ use super::connect::Connect;
 use super::output;
 use super::table::Column;
 use super::target::{Common, Target, given};
+use crate::migration::Purpose;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,12 +109,19 @@ impl Team {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Self { common, command } = self;
         let json = common.json;
-        common.on_target(config, "team", |target| command.run(target, json)).await?;
+        common.on_target(config, "team", command.purpose(), |target| command.run(target, json)).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Command {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::List | Self::Members { .. } => Purpose::Read,
+            _ => Purpose::Write,
+        }
+    }
+
     async fn run(self, target: Target, json: bool) -> Result<()> {
         match self {
             Self::List => list(target.list(&[]).await?, json),

@@ -13,6 +13,7 @@ use super::output;
 use super::table::Column;
 use super::target::{Common, Target, given};
 use super::when::{When, to_come};
+use crate::migration::Purpose;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,12 +81,19 @@ impl Token {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Self { common, command } = self;
         let json = common.json;
-        common.on_target(config, "token", |target| command.run(target, json)).await?;
+        common.on_target(config, "token", command.purpose(), |target| command.run(target, json)).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Command {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::List { .. } => Purpose::Read,
+            _ => Purpose::Write,
+        }
+    }
+
     async fn run(self, target: Target, json: bool) -> Result<()> {
         match self {
             Self::List { user } => list(&target, user.as_deref(), json).await,

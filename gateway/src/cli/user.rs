@@ -11,6 +11,7 @@ use super::connect::Connect;
 use super::output;
 use super::table::Column;
 use super::target::{Common, Target, given};
+use crate::migration::Purpose;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,12 +91,19 @@ impl User {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Self { common, command } = self;
         let json = common.json;
-        common.on_target(config, "user", |target| command.run(target, json)).await?;
+        common.on_target(config, "user", command.purpose(), |target| command.run(target, json)).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Command {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::List => Purpose::Read,
+            _ => Purpose::Write,
+        }
+    }
+
     async fn run(self, target: Target, json: bool) -> Result<()> {
         match self {
             Self::List => list(target.list(&[]).await?, json),

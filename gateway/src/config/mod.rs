@@ -12,6 +12,7 @@ mod models;
 mod schema;
 mod shown;
 mod startup;
+mod successor;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -30,6 +31,7 @@ pub use log::{Log, LogFormat};
 pub use models::{EmbeddingModel, Models};
 pub use schema::schema;
 pub use startup::Startup;
+pub use successor::Successor;
 
 /// The file that is looked for in the working directory.
 pub const FILE: &str = "mosaic.config.json";
@@ -131,6 +133,12 @@ impl Config {
     /// The section of the tier that was chosen; an empty object when it has none.
     pub fn section(&self) -> Value {
         self.sections.get(&self.tier).cloned().unwrap_or_else(|| Value::Object(Map::new()))
+    }
+
+    /// The same, of another tier.
+    #[must_use]
+    pub fn with_tier(&self, tier: &str) -> Self {
+        Self { tier: tier.to_owned(), ..self.clone() }
     }
 
     /// All of it as JSON, as it is in effect, with secrets hidden: for people to look at.

@@ -14,11 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::batch::Batches;
 use super::trouble::{Setback, Trouble};
 use super::written::Written;
+use crate::documents::EMBEDDINGS_LEASE;
 use crate::lease::{Lease, Taken};
 use crate::models::{Embeddings, OURS};
 
-/// The name of the lease.
-const LEASE: &str = "embedding";
 /// How often a gateway that does not have the lease tries to take it.
 const TAKE_AGAIN: Duration = Duration::from_secs(10);
 /// How long to wait for more to be written before the first of it is embedded: a batch costs a model little more than one text.
@@ -79,7 +78,7 @@ impl Worker {
         let lease = Lease::new(
             Arc::clone(&self.parts.storage),
             Arc::clone(&self.parts.clock),
-            LEASE,
+            EMBEDDINGS_LEASE,
             self.parts.holder.to_string(),
             self.parts.model.name().to_owned(),
         );

@@ -12,11 +12,9 @@ use mosaic_core::{
 };
 use serde_json::{Value, json};
 
+use crate::documents::FIRST_ADMIN;
 use crate::secret::TokenSecret;
 pub use place::Place;
-
-/// The small document that says which token was made; its version decides which of two gateways makes one.
-const STATE: &str = "first-admin";
 
 /// The login of the user that is made, and what the token is called.
 const LOGIN: &str = "admin";
@@ -38,6 +36,18 @@ pub struct FirstAdmin<'s> {
     pub ids: &'s dyn IdSource,
 }
 
+/// The token that the first administrator was made with, if one was.
+///
+/// # Errors
+/// Those of the storage.
+pub async fn token(storage: &dyn Storage) -> Result<Option<Id>> {
+    Ok(token_of(storage.state(FIRST_ADMIN).await?.as_ref()))
+}
+
+fn token_of(state: Option<&State>) -> Option<Id> {
+    state.and_then(|state| state.value.get("token_id")).and_then(Value::as_str).and_then(|id| id.parse().ok())
+}
+
 /// A token that was made for the first administrator. Its Debug does not show the secret.
 #[derive(Debug)]
 pub struct Issued {
@@ -53,12 +63,12 @@ impl FirstAdmin<'_> {
     /// # Errors
     /// [`ErrorKind::Config`] when the token's file cannot be written: then nothing is made. Those of the storage.
     pub async fn ensure(&self, place: Place) -> Result<Option<Issued>> {
-        if self.is_managed(self.storage.state(STATE).await?.as_ref()).await? {
+        if self.is_managed(self.storage.state(FIRST_ADMIN).await?.as_ref()).await? {
             return Ok(None);
         }
         let claim = place.claim().await?;
         for _ in 0..ATTEMPTS {
-            let state = self.storage.state(STATE).await?;
+            let state = self.storage.state(FIRST_ADMIN).await?;
             if self.is_managed(state.as_ref()).await? {
                 return Ok(None);
             }
@@ -96,8 +106,7 @@ impl FirstAdmin<'_> {
     /// Whether there is a token that an administrator can use. The one that was made here is looked at first: as a rule it
     /// is still there.
     async fn is_managed(&self, state: Option<&State>) -> Result<bool> {
-        let made = state.and_then(|state| state.value.get("token_id")).and_then(Value::as_str).and_then(|id| id.parse::<Id>().ok());
-        if let Some(id) = made
+        if let Some(id) = token_of(state)
             && let Some(Record::Token(token)) = self.storage.get(Scope::System, Kind::Token, id).await?
             && self.is_usable(&token).await?
         {
@@ -152,7 +161,7 @@ impl FirstAdmin<'_> {
             updated_at: at,
             revision: 1,
         };
-        let state = StateWrite { name: STATE.into(), value: Some(json!({ "token_id": token.id, "at": at })), expect };
+        let state = StateWrite { name: FIRST_ADMIN.into(), value: Some(json!({ "token_id": token.id, "at": at })), expect };
         changes.push(Change::Create(token.into()));
         self.storage.apply(Scope::System, &Batch { at, changes, state: Some(state) }).await?;
         Ok(user.login)

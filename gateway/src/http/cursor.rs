@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::problem::{INVALID_CURSOR, Problem};
-
-/// The name of the key among the storage's small documents. All gateways of one storage share it.
-const STATE: &str = "cursor-key";
+use crate::documents::CURSOR_KEY;
 
 /// How much of the authentication code a cursor carries, in bytes: half of it, the least that RFC 2104 advises.
 const TAG_BYTES: usize = 16;
@@ -38,7 +36,7 @@ impl CursorKey {
         getrandom::fill(&mut key)
             .map_err(|error| Error::new(ErrorKind::Internal, "the operating system gives no random bytes").source(error))?;
         let value = Some(json!({ "key": URL_SAFE_NO_PAD.encode(key) }));
-        match storage.put_state(&StateWrite { name: STATE.into(), value, expect: 0 }).await {
+        match storage.put_state(&StateWrite { name: CURSOR_KEY.into(), value, expect: 0 }).await {
             Ok(_) => Ok(Self(SecretBox::new(Box::new(key)))),
             // Another gateway was faster.
             Err(error) if error.kind() == ErrorKind::Stale => Self::stored(storage).await?.ok_or(error),
@@ -47,11 +45,11 @@ impl CursorKey {
     }
 
     async fn stored(storage: &dyn Storage) -> Result<Option<Self>> {
-        let Some(state) = storage.state(STATE).await? else { return Ok(None) };
+        let Some(state) = storage.state(CURSOR_KEY).await? else { return Ok(None) };
         let key = state.value.get("key").and_then(Value::as_str).and_then(|key| URL_SAFE_NO_PAD.decode(key).ok()?.try_into().ok());
         match key {
             Some(key) => Ok(Some(Self(SecretBox::new(Box::new(key))))),
-            None => Err(Error::new(ErrorKind::Corrupt, "the key of cursors is damaged").with("state", STATE)),
+            None => Err(Error::new(ErrorKind::Corrupt, "the key of cursors is damaged").with("state", CURSOR_KEY)),
         }
     }
 

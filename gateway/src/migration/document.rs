@@ -3,15 +3,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mosaic_core::{Error, ErrorKind, Id, Kind, Result, StateWrite, Storage, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::fingerprint::{Fingerprint, Fingerprints};
-
-/// The name of the document, on both sides.
-pub const STATE: &str = "migration";
+use super::fingerprint::{Fingerprints, subjects};
+use super::report::Moved;
+use crate::documents::MIGRATION;
 
 /// What a side of a move says of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub struct Journal {
     pub state: Stage,
     /// Where the data comes from.
     pub from: End,
+    /// Where it goes: here.
+    pub to: End,
     /// The config that the move was begun with; none where there was no file.
     pub config: Option<PathBuf>,
     /// When it was begun.
@@ -80,6 +82,8 @@ pub struct Journal {
     pub embedding_after: Option<(String, Kind, Id)>,
     /// What was copied so far.
     pub copied: Fingerprints,
+    /// The config of the gateway here.
+    pub new_config: PathBuf,
 }
 
 /// The states of a move, in order.
@@ -112,9 +116,10 @@ impl Stage {
 }
 
 impl Journal {
-    /// What has been copied of everything together.
-    pub fn total(&self) -> Fingerprint {
-        self.copied.total()
+    /// What it came to, in a run that took so long.
+    pub(super) fn moved(&self, took: Option<Duration>) -> Moved {
+        let moved = subjects().map(|subject| (subject, self.copied.of(subject))).collect();
+        Moved { from: self.from.clone(), to: self.to.clone(), moved, new_config: self.new_config.clone(), took }
     }
 }
 
@@ -139,10 +144,10 @@ impl Slot {
     /// # Errors
     /// [`ErrorKind::Corrupt`] for one that this version does not know; those of the storage.
     pub(super) async fn read(storage: Arc<dyn Storage>) -> Result<Self> {
-        let Some(state) = storage.state(STATE).await? else { return Ok(Self { storage, version: 0, document: None }) };
+        let Some(state) = storage.state(MIGRATION).await? else { return Ok(Self { storage, version: 0, document: None }) };
         let document = serde_json::from_value(state.value).map_err(|error| {
             Error::new(ErrorKind::Corrupt, "what is known of a move of this data cannot be read")
-                .with("state", STATE)
+                .with("state", MIGRATION)
                 .hint("use the version of Mosaic that began the move, or a later one")
                 .source(error)
         })?;
@@ -156,7 +161,7 @@ impl Slot {
 
     /// The write that puts a document here, for a batch that is to take effect together with it.
     pub(super) fn write_of(&self, document: &Document) -> StateWrite {
-        StateWrite { name: STATE.to_owned(), value: Some(json!(document)), expect: self.version }
+        StateWrite { name: MIGRATION.to_owned(), value: Some(json!(document)), expect: self.version }
     }
 
     /// That such a write took effect: versions count writes.
@@ -180,7 +185,7 @@ impl Slot {
     /// # Errors
     /// As [`Self::put`].
     pub(super) async fn remove(&mut self) -> Result<()> {
-        let write = StateWrite { name: STATE.to_owned(), value: None, expect: self.version };
+        let write = StateWrite { name: MIGRATION.to_owned(), value: None, expect: self.version };
         self.version = self.storage.put_state(&write).await.map_err(overtaken)?;
         self.document = None;
         Ok(())

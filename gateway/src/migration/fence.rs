@@ -5,6 +5,7 @@ use std::path::Path;
 use mosaic_core::{Error, ErrorKind, Result, Storage};
 
 use super::document::{self, Document, Fence, FenceState, Journal, Stage};
+use crate::documents::MIGRATION;
 use crate::presence::Presence;
 
 /// What somebody wants of the data.
@@ -35,7 +36,7 @@ pub async fn enter(storage: &dyn Storage, presence: &Presence) -> Result<()> {
 /// # Errors
 /// [`ErrorKind::Config`] when it is being moved, was moved, or has not arrived yet: with the command to finish the move, and the one to undo it.
 pub async fn admit(storage: &dyn Storage, purpose: Purpose) -> Result<()> {
-    let Some(state) = storage.state(document::STATE).await? else { return Ok(()) };
+    let Some(state) = storage.state(MIGRATION).await? else { return Ok(()) };
     match serde_json::from_value(state.value) {
         Ok(Document::Source(_)) if purpose == Purpose::Read => Ok(()),
         Ok(Document::Source(fence)) => Err(fence.refusal()),
@@ -44,7 +45,7 @@ pub async fn admit(storage: &dyn Storage, purpose: Purpose) -> Result<()> {
         // Of another version: whatever it says, it is no reason to let somebody write.
         Err(_) if purpose == Purpose::Read => Ok(()),
         Err(error) => Err(Error::new(ErrorKind::Corrupt, "what is known of a move of this data cannot be read")
-            .with("state", document::STATE)
+            .with("state", MIGRATION)
             .hint("use the version of Mosaic that began the move, or a later one")
             .source(error)),
     }
@@ -57,9 +58,7 @@ impl Fence {
             Error::new(ErrorKind::Config, message).with("to", &self.to.tier).with("place", &self.to.place).with("since", self.at)
         };
         match self.state {
-            FenceState::Fenced => {
-                error("this data is being moved to another tier").hint(to_finish(&self.to.tier, self.config.as_deref()))
-            }
+            FenceState::Fenced => error("this data is being moved to another tier").hint(to_finish(&self.to.tier, self.config.as_deref())),
             FenceState::Moved => error("this data was moved to another tier").hint(format!(
                 "go on there: mosaic serve --config {}; or return to what is here, without what was written there: {}",
                 self.new_config.display(),
@@ -71,12 +70,12 @@ impl Fence {
 
 impl Journal {
     /// Why nobody works here yet.
-    pub(super) fn refusal(&self, to: &str) -> Error {
+    pub(super) fn refusal(&self) -> Error {
         Error::new(ErrorKind::Config, "what is here is a part of what is being moved here")
             .with("from", &self.from.tier)
             .with("place", &self.from.place)
             .with("state", self.state.name())
-            .hint(to_finish(to, self.config.as_deref()))
+            .hint(to_finish(&self.to.tier, self.config.as_deref()))
     }
 }
 

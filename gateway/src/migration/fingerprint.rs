@@ -129,13 +129,6 @@ impl Fingerprints {
     pub(super) fn of(&self, subject: Subject) -> Fingerprint {
         self.0.get(&subject).copied().unwrap_or_default()
     }
-
-    /// That of everything.
-    pub(super) fn total(&self) -> Fingerprint {
-        let mut total = Fingerprint::default();
-        self.0.values().for_each(|one| total.merge(one));
-        total
-    }
 }
 
 /// Everything that is moved, in the order in which it is.

@@ -5,14 +5,14 @@
 //!
 //! | the target's journal | the source's fence | what is true |
 //! |---|---|---|
-//! | planned | | the target is ours; no gateway starts on it |
+//! | planned | none | the target is ours; no gateway starts on it |
 //! | fenced | fenced | nobody writes to the source, and no gateway starts on it |
 //! | copying | fenced | each batch went in together with the place up to which it goes |
 //! | verified | fenced | everything was read back, and is what the source holds |
 //! | verified | moved | the new config is there |
 //! | cut over | moved | gateways start on the target |
 //!
-//! Whoever is killed between two of these goes on where it stood; up to the last one, [`Survey::abort`] undoes it all.
+//! Whoever is killed between two of these goes on where it stood; up to the last one, [`Undo`] takes it all back.
 //!
 //! In it: `survey` (what is there, and what stands in the way), `standing` (what follows from the two documents), `contents` (what a target
 //! holds already), `run` (from one state to the next), `copy`, `verify` and `differences`, `cut_over`, `abort`; `fence` is for everybody else.
@@ -34,13 +34,16 @@ mod standing;
 mod survey;
 mod verify;
 
-use mosaic_core::{Error, ErrorKind, Result, registry};
+use mosaic_core::{Error, ErrorKind, Opening, Result, registry};
 
 use crate::config::Config;
+use side::Side;
 
+pub use abort::{Return, Undo};
+pub use differences::{Difference, What};
 pub use document::{Document, End, Fence, FenceState, Journal, Stage};
 pub use fence::{Purpose, admit, enter};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, Sum};
 pub use report::{Expected, Moved, Outcome, Plan, Subject};
 pub use run::{Progress, Step};
 pub use survey::Survey;
@@ -74,15 +77,32 @@ impl Migration {
     }
 
     /// Whether the config names the target's tier already.
-    fn is_there(&self) -> bool {
+    pub fn is_there(&self) -> bool {
         self.source.tier == self.target.tier
     }
 
+    /// The move that has brought the data to where the config leads, if one has.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when it has not come to its end, or led on from there. Whatever keeps the data from being opened.
+    pub async fn arrived(&self) -> Result<Option<Moved>> {
+        let side = match Side::target(&self.target, Opening::AsItIs).await {
+            Ok(side) => side,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let found = match side.slot.document() {
+            Some(Document::Target(journal)) if journal.state == Stage::CutOver => Ok(Some(journal.moved(None))),
+            Some(Document::Target(journal)) => Err(journal.refusal()),
+            Some(Document::Source(fence)) => Err(fence.refusal()),
+            None => Ok(None),
+        };
+        side.close().await;
+        found
+    }
+
     /// The command of this move, with another option behind it.
-    fn command(&self, option: &str) -> String {
+    pub fn command(&self, option: &str) -> String {
         document::command(&self.target.tier, self.source.source.as_deref(), option)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,9 +6,9 @@ use mosaic_core::{Backend, Error, ErrorKind, Opening, Place, Result, Sharing, St
 
 use super::document::{End, Slot};
 use crate::config::Config;
+use crate::open;
 use crate::presence::{self, Gateway};
 use crate::services::Services;
-use crate::open;
 
 /// A side that is open.
 pub(super) struct Side {

@@ -26,7 +26,7 @@ pub(super) enum Standing {
 pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, to: &End) -> Result<Standing> {
     let fence = match source {
         Some(Document::Source(fence)) => Some(fence),
-        Some(Document::Target(journal)) if journal.state != Stage::CutOver => return Err(journal.refusal(&to.tier)),
+        Some(Document::Target(journal)) if journal.state != Stage::CutOver => return Err(journal.refusal()),
         // It was the target of a move once, and is what it is by now.
         Some(Document::Target(_)) | None => None,
     };
@@ -39,7 +39,7 @@ pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, to:
         (None, None) => Ok(Standing::New),
         (None, Some(journal)) if journal.state == Stage::CutOver => Err(holds_another(journal)),
         (None, Some(journal)) if journal.state == Stage::Planned => Ok(Standing::Taken(journal.clone())),
-        (None, Some(journal)) => Err(journal.refusal(&to.tier)),
+        (None, Some(journal)) => Err(journal.refusal()),
         (Some(fence), Some(journal)) if fence.id == journal.id => Ok(if journal.state == Stage::CutOver {
             Standing::Over(fence.clone(), journal.clone())
         } else {

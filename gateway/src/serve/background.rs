@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mosaic_core::{Backend, Clock, RandomIds, Result, Service, SystemClock};
+use mosaic_core::{Backend, Clock, Result, Service, SystemClock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -10,18 +10,17 @@ use crate::embedding::{Noting, Worker, WorkerParts, Written};
 use crate::models::Embeddings;
 use crate::presence::Presence;
 
-/// The services of a gateway that answers at `url`. They end when `stop` says so, and are waited for in `tasks`. What is written to the
-/// backend from here on, they know of.
+/// The services of a gateway that says that it is there by `presence`. They end when `stop` says so, and are waited for in `tasks`. What is
+/// written to the backend from here on, they know of.
 pub(super) fn services(
     backend: &mut Backend,
     model: Option<&Arc<Embeddings>>,
-    url: &str,
+    presence: Presence,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Vec<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let storage = Arc::clone(&backend.storage);
-    let presence = Presence::new(Arc::clone(&storage), Arc::clone(&clock), &RandomIds, url);
     let (holder, others) = (presence.id(), presence.others());
     let mut services = vec![service("presence", presence.run(stop.clone()), tasks)];
     match (model, &backend.vectors) {

@@ -20,8 +20,10 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::first_admin::{FirstAdmin, Place};
 use crate::http::{App, Parts};
+use crate::migration;
 use crate::models;
 use crate::open;
+use crate::presence::Presence;
 use crate::services::Services;
 use crate::telemetry::{self, Writer};
 use connections::Stop;
@@ -87,8 +89,13 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         opened = open::backend(config, "serve", Some(url.clone())) => opened?,
         () = signals.next() => return Ok(()),
     };
+    let presence = Presence::new(Arc::clone(&backend.storage), Arc::new(SystemClock), &RandomIds, "serve", Some(&url));
+    if let Err(refused) = migration::enter(&*backend.storage, &presence).await {
+        close(&backend, &mut signals).await;
+        return Err(refused);
+    }
     let mut services = std::mem::take(&mut backend.services);
-    services.extend(background::services(&mut backend, model.as_ref(), &url, &stop.soft, &tasks));
+    services.extend(background::services(&mut backend, model.as_ref(), presence, &stop.soft, &tasks));
     let mut services = Services::start(services);
     let outcome = tokio::select! {
         outcome = answer(&app, &backend, config, &url, start, log) => outcome,

@@ -1,0 +1,165 @@
+//! Undoing a move: before its end, by removing what it made in the target and taking the fence down; after it, by returning to the source.
+//! What must not come in: anything that touches a record of the source.
+
+use mosaic_core::{Error, ErrorKind, Opening, Result};
+
+use super::Migration;
+use super::contents::Contents;
+use super::document::{self, Document, End, Fence, FenceState, Stage};
+use super::side::Side;
+
+/// What is to be undone of a move, with both sides open.
+pub struct Undo {
+    source: Side,
+    target: Option<Side>,
+    lifts: bool,
+    erases: bool,
+}
+
+impl Undo {
+    /// Looks what there is to undo. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] for a move that has come to its end, or that goes elsewhere; [`ErrorKind::Config`] for a target that holds
+    /// a part of another move. Whatever keeps both sides from opening.
+    pub async fn of(migration: &Migration) -> Result<Self> {
+        let source = Side::source(&migration.source).await.map_err(|error| error.with("side", "source"))?;
+        let target = match Side::target(&migration.target, Opening::AsItIs).await {
+            Ok(target) => Some(target),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                source.close().await;
+                let lost = migration.command("--return");
+                let hint = error.hint_text().map(|hint| format!("{hint}; ")).unwrap_or_default();
+                return Err(error.with("side", "target").hint(format!("{hint}if it is gone for good, give the move up: {lost}")));
+            }
+        };
+        let mut undo = Self { source, target, lifts: false, erases: false };
+        match undo.look(migration).await {
+            Ok(()) => Ok(undo),
+            Err(error) => {
+                undo.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn look(&mut self, migration: &Migration) -> Result<()> {
+        let fence = match self.source.slot.document() {
+            Some(Document::Source(fence)) => Some(fence),
+            Some(Document::Target(journal)) if journal.state != Stage::CutOver => return Err(journal.refusal()),
+            _ => None,
+        };
+        let journal = match self.target.as_ref().and_then(|target| target.slot.document()) {
+            Some(Document::Target(journal)) => Some(journal),
+            _ => None,
+        };
+        (self.lifts, self.erases) = match (fence, journal) {
+            (Some(fence), Some(journal)) if fence.id == journal.id && journal.state < Stage::CutOver => (true, true),
+            (Some(fence), _) if fence.state == FenceState::Moved => return Err(over(fence)),
+            (Some(fence), None) if self.target.as_ref().is_none_or(|target| target.end == fence.to) => (true, self.is_left_over().await?),
+            (Some(fence), _) => return Err(elsewhere(fence, migration)),
+            (None, Some(journal)) if journal.state == Stage::CutOver => (false, false),
+            (None, Some(journal)) if journal.from == self.source.end => (false, true),
+            (None, Some(journal)) => return Err(journal.refusal()),
+            (None, None) => (false, self.is_left_over().await?),
+        };
+        Ok(())
+    }
+
+    /// Whether the target holds what a move makes first, and nothing else: no gateway ever started there.
+    async fn is_left_over(&self) -> Result<bool> {
+        match &self.target {
+            Some(target) => Ok(target.slot.document().is_none() && Contents::of(target).await? == Contents::Nothing),
+            None => Ok(false),
+        }
+    }
+
+    /// The target that is emptied; none when nothing is to be removed there.
+    pub fn target(&self) -> Option<&End> {
+        self.target.as_ref().filter(|_| self.erases).map(|target| &target.end)
+    }
+
+    /// Whether there is anything to undo.
+    pub fn is_nothing(&self) -> bool {
+        !self.lifts && !self.erases
+    }
+
+    /// Removes what was made in the target, then takes the fence down. Cut off in between, it is done again.
+    ///
+    /// # Errors
+    /// Those of both sides.
+    pub async fn run(&mut self) -> Result<()> {
+        if let Some(target) = self.target.as_ref().filter(|_| self.erases) {
+            target.storage.erase().await?;
+        }
+        if self.lifts {
+            self.source.slot.remove().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of both sides.
+    pub async fn close(self) {
+        self.source.close().await;
+        if let Some(target) = self.target {
+            target.close().await;
+        }
+    }
+}
+
+/// Returning to the source of a move, whatever has become of its target.
+pub struct Return {
+    source: Side,
+}
+
+impl Return {
+    /// Looks whether there is anything to return from. Nothing is changed.
+    ///
+    /// # Errors
+    /// Whatever keeps the source from opening.
+    pub async fn of(migration: &Migration) -> Result<Self> {
+        Ok(Self { source: Side::source(&migration.source).await? })
+    }
+
+    /// Where its data went, or was about to go.
+    pub fn from(&self) -> Option<&End> {
+        match self.source.slot.document() {
+            Some(Document::Source(fence)) => Some(&fence.to),
+            _ => None,
+        }
+    }
+
+    /// Takes the fence down: gateways start here again. The target stays as it is.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn run(&mut self) -> Result<()> {
+        if self.from().is_some() { self.source.slot.remove().await } else { Ok(()) }
+    }
+
+    /// Lets go of the source.
+    pub async fn close(self) {
+        self.source.close().await;
+    }
+}
+
+fn over(fence: &Fence) -> Error {
+    Error::new(ErrorKind::Conflict, "the move has come to its end: there is nothing to undo")
+        .with("to", &fence.to.tier)
+        .with("place", &fence.to.place)
+        .hint(format!(
+            "return to what is here, without what was written there since: {}",
+            document::command(&fence.to.tier, fence.config.as_deref(), "--return")
+        ))
+}
+
+fn elsewhere(fence: &Fence, migration: &Migration) -> Error {
+    Error::new(ErrorKind::Conflict, "the move that is under way goes elsewhere")
+        .with("to", &fence.to.tier)
+        .with("place", &fence.to.place)
+        .hint(format!(
+            "use the config that it was begun with; or, if that place is gone for good, give the move up: {}",
+            migration.command("--return")
+        ))
+}

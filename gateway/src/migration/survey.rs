@@ -1,0 +1,194 @@
+//! A look at both sides before anything is done: how it stands, what there is to move, and everything that is in the way. Nothing is changed.
+//! What must not come in: doing it.
+
+use std::time::Duration;
+
+use mosaic_core::{Error, ErrorKind, Opening, Result, Tally};
+
+use super::Migration;
+use super::contents::{self, Contents};
+use super::document::{Document, End, Stage};
+use super::report::{Expected, Moved, Plan, Subject};
+use super::side::Side;
+use super::standing::{Standing, standing};
+use crate::config::Successor;
+
+/// So many small records a second are moved and verified, about: measured between two servers on two cores.
+const RECORDS_A_SECOND: f64 = 12_000.0;
+/// So many bytes a second of large ones.
+const BYTES_A_SECOND: f64 = 15e6;
+/// So many bytes a second of vectors, with their approximate index.
+const VECTOR_BYTES_A_SECOND: f64 = 5e6;
+
+/// What is there, with both sides open.
+pub struct Survey {
+    pub(super) migration: Migration,
+    pub(super) source: Option<Side>,
+    /// None where there is nothing yet.
+    pub(super) target: Option<Side>,
+    pub(super) standing: Option<Standing>,
+    pub(super) successor: Successor,
+    plan: Plan,
+}
+
+impl Survey {
+    /// Looks at both sides.
+    ///
+    /// # Errors
+    /// Only for a config that cannot be read once more; what else is wrong stands in the plan.
+    pub async fn of(migration: Migration) -> Result<Self> {
+        let successor = Successor::of(&migration.source, &migration.target.tier).await?;
+        let end = |tier: &str| End { tier: tier.to_owned(), place: String::new() };
+        let plan = Plan {
+            from: end(&migration.source.tier),
+            to: end(&migration.target.tier),
+            reached: None,
+            expected: Vec::new(),
+            new_config: successor.path.clone(),
+            replaces: None,
+            blockers: Vec::new(),
+        };
+        let mut survey = Self { migration, source: None, target: None, standing: None, successor, plan };
+        survey.open().await;
+        if let Err(error) = survey.look().await {
+            survey.plan.blockers.push(error);
+        }
+        Ok(survey)
+    }
+
+    /// What was found.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The move as it was done by an earlier run, if it has come to its end.
+    pub fn over(&self) -> Option<Moved> {
+        let Some(Standing::Over(_, journal)) = &self.standing else { return None };
+        Some(journal.moved(None))
+    }
+
+    /// Whether something was begun that is to be finished or undone, as far as this run knows.
+    pub fn is_under_way(&self) -> bool {
+        let at_target = self.target.as_ref().is_some_and(|target| target.slot.document().is_some());
+        let at_source = self.source.as_ref().is_some_and(|source| source.slot.document().is_some());
+        at_target || at_source
+    }
+
+    /// The command of this move, with another option behind it.
+    pub fn command(&self, option: &str) -> String {
+        self.migration.command(option)
+    }
+
+    /// Lets go of both sides.
+    pub async fn close(self) {
+        for side in self.source.iter().chain(&self.target) {
+            side.close().await;
+        }
+    }
+
+    async fn open(&mut self) {
+        let (source, target) = tokio::join!(Side::source(&self.migration.source), Side::target(&self.migration.target, Opening::AsItIs));
+        match source {
+            Ok(source) => {
+                self.plan.from = source.end.clone();
+                self.source = Some(source);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let tier = &self.migration.target.tier;
+                self.plan.from.place = error.get("place").unwrap_or_default().to_owned();
+                self.plan.blockers.push(error.hint(format!(
+                    "correct the section `{}` of the config, or, if there is nothing to move, begin with \"tier\": \"{tier}\" and mosaic serve",
+                    self.migration.source.tier
+                )));
+            }
+            Err(error) => self.plan.blockers.push(error.with("side", "source")),
+        }
+        match target {
+            Ok(target) => {
+                self.plan.to = target.end.clone();
+                self.target = Some(target);
+            }
+            // It is made by the move.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.plan.to.place = error.get("place").unwrap_or_default().to_owned();
+            }
+            Err(error) => self.plan.blockers.push(error.with("side", "target")),
+        }
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        if let Some(source) = &self.source {
+            self.plan.expected = expected(source).await?;
+        }
+        if let (Some(source), Some(target)) = (&self.source, &self.target)
+            && source.place.identity.is_some()
+            && source.place.identity == target.place.identity
+        {
+            return Err(same_place(&target.end));
+        }
+        let Some(source) = &self.source else { return Ok(()) };
+        // A target that does not open may hold anything: what it would say is looked for all the same.
+        let known = |side: Option<&Side>| side.and_then(|side| side.slot.document().cloned());
+        let (fence, journal) = (known(Some(source)), known(self.target.as_ref()));
+        if self.target.is_none() && !self.plan.blockers.is_empty() {
+            return match fence {
+                Some(Document::Source(fence)) if fence.to.tier != self.plan.to.tier => Err(fence.refusal()),
+                _ => Ok(()),
+            };
+        }
+        let standing = standing(fence.as_ref(), journal.as_ref(), &self.plan.to)?;
+        self.plan.reached = standing.reached();
+        let is_over = matches!(standing, Standing::Over(..));
+        let is_copied = standing.reached() >= Some(Stage::Copying);
+        self.standing = Some(standing);
+        if is_over {
+            return Ok(());
+        }
+        let mut blockers = Vec::new();
+        if let Some(gateway) = source.somebody().await? {
+            blockers.push(source.in_use(&gateway));
+        }
+        if let Some(target) = &self.target {
+            if let Some(gateway) = target.somebody().await? {
+                blockers.push(target.in_use(&gateway));
+            }
+            if !is_copied {
+                match Contents::of(target).await? {
+                    Contents::Nothing => {}
+                    Contents::FirstStart { login, .. } => self.plan.replaces = Some(login),
+                    Contents::Data(held) => blockers.push(contents::refusal(target, &held)),
+                }
+            }
+        }
+        blockers.extend(self.successor.obstacle().await);
+        self.plan.blockers.extend(blockers);
+        Ok(())
+    }
+}
+
+/// What there is to move.
+async fn expected(source: &Side) -> Result<Vec<Expected>> {
+    let mut expected: Vec<_> = source.storage.tally().await?.into_iter().map(of_kind).collect();
+    let models = match &source.vectors {
+        Some(vectors) => vectors.describe().await?,
+        None => Vec::new(),
+    };
+    let records = models.iter().map(|model| model.count).sum();
+    let bytes = models.iter().map(|model| model.count * (model.dimensions * size_of::<f32>()) as u64).sum();
+    let time = Duration::from_secs_f64(bytes as f64 / VECTOR_BYTES_A_SECOND);
+    expected.push(Expected { subject: Subject::Embeddings, records, bytes, time });
+    Ok(expected)
+}
+
+fn of_kind(tally: Tally) -> Expected {
+    let Tally { kind, records, bytes } = tally;
+    let seconds = (records as f64 / RECORDS_A_SECOND).max(bytes as f64 / BYTES_A_SECOND);
+    Expected { subject: Subject::Records(kind), records, bytes, time: Duration::from_secs_f64(seconds) }
+}
+
+fn same_place(end: &End) -> Error {
+    Error::new(ErrorKind::Conflict, "source and target are the same database").with("place", &end.place).hint(format!(
+        "nothing has to be moved: set \"tier\": \"{}\" in the config, and mosaic serve; or give the target a database of its own",
+        end.tier
+    ))
+}
