@@ -5,8 +5,8 @@ use mosaic_core::{Embedding, Kind, Vector};
 use super::Generator;
 use super::draw::Draw;
 
-/// What the models are called, with the fingerprints that the gateway gives them.
-const MODELS: [&str; 2] = ["nomic-embed-text@5f1f9c8a633eba2e", "text-embedding-3-small@b369e505df0ed3da"];
+/// What the models are called: as clients call them, so that no gateway takes them for its own, and forgets them.
+const MODELS: [&str; 2] = ["nomic-embed-text", "text-embedding-3-small"];
 
 /// So many of them are of one model.
 struct Share {

@@ -1,4 +1,5 @@
-//! Loading data into a backend, and reading it back. What must not come in: more than one batch at a time, so that any amount can be loaded.
+//! Loading data into a backend, and reading it back. What must not come in: more than one batch at a time, so that any amount can be
+//! loaded.
 
 use mosaic_core::{Backend, Embedding, Loaded, Record, Tokens, VectorIndex};
 

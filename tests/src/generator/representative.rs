@@ -1,5 +1,5 @@
-//! The usual, as much of it as is asked for: any record of it by its number, so that all of them can be gone through and none needs to be kept.
-//! What must not come in: what is in a record, which `accounts` and `content` say.
+//! The usual, as much of it as is asked for: any record of it by its number, so that all of them can be gone through and none needs to be
+//! kept. What must not come in: what is in a record, which `accounts` and `content` say.
 
 use mosaic_core::{Embedding, Id, Kind, Record};
 
@@ -15,8 +15,8 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// # Panics
-    /// When the size asks for what there can't be: content without users, messages without sessions, more embeddings than there is to embed.
+    /// # Panics When the size asks for what there can't be: content without users, messages without sessions, more embeddings than there is
+    /// to embed.
     pub fn new(seed: u64, size: Size) -> Self {
         assert!(size.users > 0 || size.records() == size.teams, "what is written is somebody's, and there are no users");
         assert!(size.sessions > 0 || size.messages == 0, "what is said is said in a session, and there are none");

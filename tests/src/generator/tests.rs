@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use mosaic_core::{Embedding, Kind, Record, Timestamp, TokenHash, UserRole, memory};
+use mosaic_core::model::{BODY_BYTES, EMAIL_CHARS, NAME_CHARS, SLUG_CHARS, TAG_CHARS, TITLE_CHARS};
+use mosaic_core::vectors::{MAX_DIMENSIONS, MODEL_CHARS};
+use mosaic_core::{Embedding, Id, Kind, Record, Timestamp, TokenHash, UserRole, memory};
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -37,11 +39,11 @@ fn hash_of_embeddings(embeddings: impl IntoIterator<Item = Embedding>) -> String
 /// A change of the generator changes what benchmarks measure: it is to be meant.
 #[test]
 fn the_same_seed_makes_the_same() {
-    assert_eq!(hash_of_records(small().records()), "?");
-    assert_eq!(hash_of_embeddings(small().embeddings()), "?");
+    assert_eq!(hash_of_records(small().records()), "7813f6dd2253f4782e394e0acb1aa7a638727c7b373f7718b29e3e836269b99e");
+    assert_eq!(hash_of_embeddings(small().embeddings()), "2dfbdec36c3665ed9586133e42cb5ec4e0452f509a4066da92a4191bef3af76c");
     let HostileData { records, embeddings } = hostile(SEED);
-    assert_eq!(hash_of_records(records), "?");
-    assert_eq!(hash_of_embeddings(embeddings), "?");
+    assert_eq!(hash_of_records(records), "4cbaa1d8e2e6aa2c9789b7f15d999ec25af7b2a3b603edd1f736232745cda4bc");
+    assert_eq!(hash_of_embeddings(embeddings), "7e9f15b38f31fcbde72aaea8cfe7ecb79a01873137b11670d6157ca455f91f2b");
     assert_ne!(hash_of_records(Generator::new(8, Size::small()).records()), hash_of_records(small().records()));
 }
 
@@ -135,6 +137,39 @@ fn everything_there_is_occurs() {
         assert!(kinds.iter().eq(Kind::ALL));
         assert!(records.iter().any(|record| record.revision() > 1) && records.iter().any(|record| record.revision() == 1));
     }
+}
+
+#[test]
+fn what_is_awkward_reaches_every_bound() {
+    let HostileData { records, embeddings } = hostile(SEED);
+    for kind in Kind::ALL {
+        let of_kind = || records.iter().filter(|record| record.kind() == *kind);
+        for time in [Timestamp::MIN, Timestamp::MAX] {
+            assert!(
+                of_kind().any(|record| record.created_at() == time) && of_kind().any(|record| record.updated_at() == time),
+                "{kind} {time}"
+            );
+        }
+        assert!(of_kind().any(|record| record.revision() == 1) && of_kind().any(|record| record.revision() == i64::MAX as u64), "{kind}");
+        // A user and a team share no id, so that each has one of both.
+        let bounds = of_kind().filter(|record| [Id::nil(), Id::max()].contains(&record.id())).count();
+        assert_eq!(bounds, if matches!(kind, Kind::User | Kind::Team) { 1 } else { 2 }, "{kind}");
+    }
+    let characters: BTreeSet<_> = records.iter().flat_map(|record| record.passages().body.chars()).collect();
+    assert_eq!(characters.len(), (char::MIN..=char::MAX).count() - 1, "every character but U+0000");
+    let bodies = || records.iter().filter(|record| record.kind().is_searched()).map(|record| record.passages().body.len());
+    assert_eq!((bodies().min(), bodies().max()), (Some(0), Some(BODY_BYTES)));
+    let longest = |text: fn(&Record) -> Option<&str>| records.iter().filter_map(text).map(|text| text.chars().count()).max();
+    assert_eq!(longest(|record| Some(record.passages().title)), Some(TITLE_CHARS));
+    assert_eq!(longest(|record| record.passages().tags.iter().map(String::as_str).max_by_key(|tag| tag.chars().count())), Some(TAG_CHARS));
+    assert_eq!(longest(|record| if let Record::User(user) = record { user.email.as_deref() } else { None }), Some(EMAIL_CHARS));
+    assert_eq!(longest(|record| if let Record::User(user) = record { Some(&user.login) } else { None }), Some(SLUG_CHARS));
+    assert_eq!(longest(|record| if let Record::Team(team) = record { Some(&team.slug) } else { None }), Some(SLUG_CHARS));
+    assert_eq!(longest(|record| if let Record::Team(team) = record { Some(&team.name) } else { None }), Some(NAME_CHARS));
+    assert_eq!(longest(|record| if let Record::Session(session) = record { Some(&session.agent) } else { None }), Some(NAME_CHARS));
+    let dimensions = || embeddings.iter().map(|embedding| embedding.vector.components.len());
+    assert_eq!((dimensions().min(), dimensions().max()), (Some(1), Some(MAX_DIMENSIONS)));
+    assert_eq!(embeddings.iter().map(|embedding| embedding.vector.model.chars().count()).max(), Some(MODEL_CHARS));
 }
 
 #[test]

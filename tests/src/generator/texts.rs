@@ -1,5 +1,5 @@
-//! What people write: titles, bodies and names, in several languages, with Markdown and emoji. They are words in no order, since nothing reads
-//! them but a search. What must not come in: what is meant to break something, which is `hostile`'s.
+//! What people write: titles, bodies and names, in several languages, with Markdown and emoji. They are words in no order, since nothing
+//! reads them but a search. What must not come in: what is meant to break something, which is `hostile`'s.
 
 use super::draw::Draw;
 

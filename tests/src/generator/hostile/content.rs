@@ -59,7 +59,7 @@ fn tags(number: usize, texts: &[String]) -> Vec<String> {
 
 fn task(draw: &mut Draw, accounts: &Accounts, number: usize, texts: &[String], bodies: &[String]) -> Task {
     let (owner_id, team_id) = place(accounts, number);
-    // A team's first owner is gone, its members are not.
+    // Whoever owns it, or another member of the team that it is in.
     let assignee_id = match (number % 3, number % 2) {
         (0, 0) => Some(owner_id),
         (1, 0) => Some(accounts.users[3].id),

@@ -1,5 +1,5 @@
-//! A little of all that is awkward, and allowed: every text that some format has its own ideas of, every character, every bound of every field,
-//! every age. What must not come in: what the model refuses, since it is not there to be moved.
+//! A little of all that is awkward, and allowed: every text that some format has its own ideas of, every character, every bound of every
+//! field, every age. What must not come in: what the model refuses, since it is not there to be moved.
 
 mod accounts;
 mod bodies;

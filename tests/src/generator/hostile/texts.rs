@@ -1,5 +1,5 @@
-//! Short texts that some format, language or terminal has its own ideas of. All are lines as the model takes them: not empty, not white space
-//! alone, without U+0000.
+//! Short texts that some format, language or terminal has its own ideas of. All are lines as the model takes them: not empty, not white
+//! space alone, without U+0000.
 
 /// What formats have their own ideas of.
 const FORMATS: &[&str] = &[
