@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mosaic_core::{
-    Applied, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Message, MessageRole, Note, Page, Query,
-    RandomIds, Record, Result, Scope, Service, Session, SessionStatus, Storage, Task, TaskStatus, Team, Timestamp, Token, TokenHash,
-    TokenScope, User, UserRole, VectorIndex,
+    Applied, Backend, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Message, MessageRole, Note,
+    Page, Query, RandomIds, Record, Result, Scope, Service, Session, SessionStatus, Storage, Task, TaskStatus, Team, Timestamp, Token,
+    TokenHash, TokenScope, User, UserRole, VectorIndex,
 };
 
 use super::TestClock;
@@ -56,6 +56,12 @@ impl Env {
     /// Opens another backend of the same sort, for cases that end it.
     pub(crate) async fn another(&self) -> Self {
         tokio::spawn(Self::open(self.open)).await.unwrap().unwrap()
+    }
+
+    /// The backend itself, whose services run already.
+    pub(crate) fn backend(&self) -> Backend {
+        let (storage, cache) = (Arc::clone(&self.storage), Arc::clone(&self.cache));
+        Backend { storage, cache, vectors: self.vectors.clone(), services: Vec::new() }
     }
 
     /// Lets time pass: by the test's clock, or by waiting.

@@ -124,6 +124,7 @@ macro_rules! behaviour_cases {
                 an_export_goes_from_one_kind_to_the_next
                 an_export_without_tokens_passes_over_them
                 a_page_of_large_records_ends_early
+                what_is_awkward_is_exported_as_it_was_loaded
             }
             fields {
                 every_field_is_kept
@@ -313,6 +314,7 @@ macro_rules! behaviour_cases {
                 of_concurrent_embeddings_none_is_lost
                 an_embedding_ends_with_its_record
                 embeddings_are_exported_in_order_and_loaded
+                what_is_awkward_is_exported_as_it_was_loaded
                 a_state_goes_with_loaded_embeddings
                 a_model_is_forgotten_piece_by_piece
                 an_index_describes_its_models

@@ -9,6 +9,7 @@ use super::Env;
 use super::check::refused;
 use super::index::{Index, circle, ids};
 use super::records::{as_admin, as_user, renamed};
+use crate::generator::{HostileData, assert_same_embeddings, fill, hostile, read_back};
 
 pub async fn embeddings_are_given_and_removed_by_who_sees_the_record(env: &Env) {
     let index = Index::of(env);
@@ -211,6 +212,22 @@ pub async fn embeddings_are_exported_in_order_and_loaded(env: &Env) {
     index.vectors.remove(Scope::System, Kind::Note, notes[0].id()).await.unwrap();
     index.vectors.load(&exported, None).await.unwrap();
     assert_eq!(read(3).await, exported);
+}
+
+/// Numbers at their bounds are kept to the bit and can be compared, whatever a model is called.
+pub async fn what_is_awkward_is_exported_as_it_was_loaded(env: &Env) {
+    let env = env.another().await;
+    let HostileData { records, embeddings } = hostile(1);
+    fill(&env.backend(), records, embeddings.clone()).await;
+    assert_same_embeddings(embeddings.clone(), read_back(&env.backend()).await.1);
+    let index = Index::of(&env);
+    for models in embeddings.chunk_by(|a, b| a.vector.model == b.vector.model) {
+        let index = Index { model: models[0].vector.model.clone(), ..index.clone() };
+        for embedding in models.iter().take(20) {
+            let found = index.nearest(Scope::System, &embedding.vector.components, 1_000, &Nearby::default()).await;
+            assert_eq!(found.len(), models.len(), "{}", index.model);
+        }
+    }
 }
 
 pub async fn a_state_goes_with_loaded_embeddings(env: &Env) {
