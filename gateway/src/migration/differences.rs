@@ -111,7 +111,7 @@ impl Fields for Embedding {
     fn changed(&self, other: &Self) -> Vec<String> {
         let bits = |embedding: &Self| embedding.vector.components.iter().map(|component| component.to_bits()).collect::<Vec<_>>();
         let parts = [("revision", self.revision != other.revision), ("vector", bits(self) != bits(other))];
-        parts.into_iter().filter_map(|(name, differs)| differs.then(|| name.to_owned())).collect()
+        parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use mosaic_core::{
     Applied, Backend, Batch, Cache, Change, Entity, Error, Id, IdSource, Kind, Membership, MembershipRole, Message, MessageRole, Note,
-    Page, Query, RandomIds, Record, Result, Scope, Service, Session, SessionStatus, Storage, Task, TaskStatus, Team, Timestamp, Token,
-    TokenHash, TokenScope, User, UserRole, VectorIndex,
+    Page, Place, Query, RandomIds, Record, Result, Scope, Service, Session, SessionStatus, Storage, Task, TaskStatus, Team, Timestamp,
+    Token, TokenHash, TokenScope, User, UserRole, VectorIndex,
 };
 
 use super::TestClock;
@@ -22,6 +22,7 @@ pub struct Env {
     pub cache: Arc<dyn Cache>,
     /// Its vector index, if it has one.
     pub vectors: Option<Arc<dyn VectorIndex>>,
+    place: Place,
     clock: Option<Arc<TestClock>>,
     open: Open,
     serial: AtomicU64,
@@ -49,8 +50,8 @@ impl Env {
         for service in backend.services {
             tokio::spawn(watch(service));
         }
-        let (storage, cache, vectors) = (backend.storage, backend.cache, backend.vectors);
-        Ok(Self { storage, cache, vectors, clock, open, serial: AtomicU64::new(0) })
+        let Backend { storage, cache, vectors, place, .. } = backend;
+        Ok(Self { storage, cache, vectors, place, clock, open, serial: AtomicU64::new(0) })
     }
 
     /// Opens another backend of the same sort, for cases that end it.
@@ -61,7 +62,7 @@ impl Env {
     /// The backend itself, whose services run already.
     pub(crate) fn backend(&self) -> Backend {
         let (storage, cache) = (Arc::clone(&self.storage), Arc::clone(&self.cache));
-        Backend { storage, cache, vectors: self.vectors.clone(), services: Vec::new() }
+        Backend { storage, cache, vectors: self.vectors.clone(), services: Vec::new(), place: self.place.clone() }
     }
 
     /// Lets time pass: by the test's clock, or by waiting.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::number;
 use crate::cli::output;
 use crate::cli::table::{Column, layout};
-use crate::cli::terminal::Screen;
+use crate::cli::terminal::{Screen, visible};
 use crate::migration::{Difference, End, Moved, Plan, Stage, Subject};
 
 /// The version of what `--json` writes.
@@ -126,16 +126,13 @@ impl<'a> Answer<'a> {
 
 /// The plan for people.
 pub(super) fn plan(plan: &Plan) -> String {
-    let mut text = format!("from {}\nto   {}\n", end(&plan.from), end(&plan.to));
-    if let Some(reached) = plan.reached {
-        text += &format!("an earlier run has come to: {}\n", reached.name());
-    }
-    if let Some(login) = &plan.replaces {
-        text += &format!("the administrator {login:?} that a first start made there is replaced\n");
-    }
-    text += &format!("the new config goes to {}\n", plan.new_config.display());
+    let mut lines = vec![format!("from  {}", end(&plan.from)), format!("to    {}", end(&plan.to))];
+    lines.extend(plan.reached.map(|reached| format!("an earlier run has come to: {}", reached.name())));
+    lines.extend(plan.replaces.as_ref().map(|login| format!("the administrator {login:?} that a first start made there is replaced")));
+    lines.push(format!("the new config goes to {}", plan.new_config.display()));
+    let head = lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n");
     if plan.expected.is_empty() {
-        return text;
+        return head;
     }
     let row =
         |name: String, records: u64, bytes: u64, time: Duration| vec![name, number(records), HumanBytes(bytes).to_string(), about(time)];
@@ -148,7 +145,7 @@ pub(super) fn plan(plan: &Plan) -> String {
         all.iter().map(|one| one.time).sum(),
     );
     let columns = [Column::Text("KIND"), Column::Number("RECORDS"), Column::Number("BYTES"), Column::Number("EXPECTED")];
-    text + "\n" + &layout(&columns, rows.chain([total]), Screen::default())
+    format!("{head}\n\n{}", layout(&columns, rows.chain([total]), Screen::of_stdout()))
 }
 
 /// What was moved, for people.
@@ -158,7 +155,7 @@ pub(super) fn moved(moved: &Moved) -> String {
         vec![subject.to_string(), number(print.records), HumanBytes(print.bytes).to_string(), short(print.hash.to_hex())]
     });
     let columns = [Column::Text("KIND"), Column::Number("RECORDS"), Column::Number("BYTES"), Column::Text("HASH")];
-    layout(&columns, rows, Screen::default())
+    layout(&columns, rows, Screen::of_stdout())
 }
 
 /// How much was moved, in words.
@@ -177,7 +174,7 @@ pub(super) fn different(abort: &str) -> Error {
 }
 
 fn end(end: &End) -> String {
-    format!("{:<10} {}", end.tier, if end.place.is_empty() { "-" } else { &end.place })
+    format!("{:<10}  {}", end.tier, if end.place.is_empty() { "-" } else { &end.place })
 }
 
 fn about(time: Duration) -> String {

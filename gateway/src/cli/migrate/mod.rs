@@ -112,7 +112,7 @@ impl Tier {
             return self.say_plan(survey.plan());
         }
         if !self.json {
-            output::note(&answer::plan(survey.plan()));
+            output::write(&answer::plan(survey.plan()))?;
         }
         confirm::confirm(self.yes, &format!("move everything to {}", survey.plan().to.place), &survey.plan().to.place).await?;
         let bars = Bars::new(survey.plan());
@@ -138,10 +138,12 @@ impl Tier {
     }
 
     fn say_plan(&self, plan: &Plan) -> Result<ExitCode> {
-        if self.json { output::json(&Answer::plan(plan)) } else { output::line(&answer::plan(plan)) }?;
+        if self.json { output::json(&Answer::plan(plan)) } else { output::write(&answer::plan(plan)) }?;
         let mut blockers = plan.blockers.iter().map(Error::repeated);
         let Some(last) = blockers.next_back() else { return Ok(ExitCode::SUCCESS) };
-        blockers.for_each(|blocker| drop(output::failed(&blocker)));
+        blockers.for_each(|blocker| {
+            output::failed(&blocker);
+        });
         Err(last)
     }
 
@@ -149,7 +151,7 @@ impl Tier {
         if self.json {
             output::json(&Answer::moved(moved))?;
         } else {
-            output::line(&answer::moved(moved))?;
+            output::write(&answer::moved(moved))?;
             let total = moved.total();
             let took = moved.took.map(|took| format!(" in {}", output::span(took))).unwrap_or_default();
             if total.records == 0 {
