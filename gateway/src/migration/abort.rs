@@ -5,7 +5,7 @@ use mosaic_core::{Error, ErrorKind, Opening, Result};
 
 use super::Migration;
 use super::contents::Contents;
-use super::document::{self, Document, End, Fence, FenceState, Stage};
+use super::document::{self, Document, End, Fence, FenceState, JournalState};
 use super::side::Side;
 
 /// What is to be undone of a move, with both sides open.
@@ -47,7 +47,7 @@ impl Undo {
     async fn look(&mut self, migration: &Migration) -> Result<()> {
         let fence = match self.source.slot.document() {
             Some(Document::Source(fence)) => Some(fence),
-            Some(Document::Target(journal)) if journal.state != Stage::CutOver => return Err(journal.refusal()),
+            Some(Document::Target(journal)) if journal.state != JournalState::CutOver => return Err(journal.refusal()),
             _ => None,
         };
         let journal = match self.target.as_ref().and_then(|target| target.slot.document()) {
@@ -55,11 +55,11 @@ impl Undo {
             _ => None,
         };
         (self.lifts, self.erases) = match (fence, journal) {
-            (Some(fence), Some(journal)) if fence.id == journal.id && journal.state < Stage::CutOver => (true, true),
+            (Some(fence), Some(journal)) if fence.id == journal.id && journal.state < JournalState::CutOver => (true, true),
             (Some(fence), _) if fence.state == FenceState::Moved => return Err(over(fence)),
             (Some(fence), None) if self.target.as_ref().is_none_or(|target| target.end == fence.to) => (true, self.is_left_over().await?),
             (Some(fence), _) => return Err(elsewhere(fence, migration)),
-            (None, Some(journal)) if journal.state == Stage::CutOver => (false, false),
+            (None, Some(journal)) if journal.state == JournalState::CutOver => (false, false),
             (None, Some(journal)) if journal.from == self.source.end => (false, true),
             (None, Some(journal)) => return Err(journal.refusal()),
             (None, None) => (false, self.is_left_over().await?),

@@ -3,7 +3,7 @@
 
 use mosaic_core::{Clock as _, ErrorKind, Result, StateWrite, Storage, SystemClock};
 
-use super::document::{Document, Fence, FenceState, Journal, Stage};
+use super::document::{Document, Fence, FenceState, Journal, JournalState};
 use super::side::Side;
 use crate::config::Successor;
 use crate::documents;
@@ -25,7 +25,7 @@ pub(super) async fn cut_over(
         let moved = Fence { state: FenceState::Moved, new_config: successor.path.clone(), at: SystemClock.now(), ..fence };
         source.slot.put(Document::Source(moved)).await?;
     }
-    let over = Journal { state: Stage::CutOver, at: SystemClock.now(), ..journal.clone() };
+    let over = Journal { state: JournalState::CutOver, at: SystemClock.now(), ..journal.clone() };
     target.slot.put(Document::Target(over.clone())).await?;
     *journal = over;
     Ok(())

@@ -65,7 +65,7 @@ pub struct Journal {
     /// Of the move: the fence has the same.
     pub id: Id,
     /// How far it is.
-    pub state: Stage,
+    pub state: JournalState,
     /// Where the data comes from.
     pub from: End,
     /// Where it goes: here.
@@ -89,7 +89,7 @@ pub struct Journal {
 /// The states of a move, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum JournalState {
     /// The target is taken.
     Planned,
     /// The source is fenced.
@@ -102,7 +102,7 @@ pub enum Stage {
     CutOver,
 }
 
-impl Stage {
+impl JournalState {
     /// The name, for people.
     pub fn name(self) -> &'static str {
         match self {
@@ -125,7 +125,7 @@ impl Journal {
 
 /// The command that goes on with a move to this tier, or does what `option` says with it.
 pub(super) fn command(to: &str, config: Option<&Path>, option: &str) -> String {
-    let config = config.map(|path| format!(" --config {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display()));
+    let config = config.map(|path| format!(" --config {}", path.display()));
     let space = if option.is_empty() { "" } else { " " };
     format!("mosaic migrate tier --to {to}{}{space}{option}", config.unwrap_or_default())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mosaic_core::{Error, ErrorKind, Result, Storage};
 
-use super::document::{self, Document, Fence, FenceState, Journal, Stage};
+use super::document::{self, Document, Fence, FenceState, Journal, JournalState};
 use crate::documents::MIGRATION;
 use crate::presence::Presence;
 
@@ -40,7 +40,7 @@ pub async fn admit(storage: &dyn Storage, purpose: Purpose) -> Result<()> {
     match serde_json::from_value(state.value) {
         Ok(Document::Source(_)) if purpose == Purpose::Read => Ok(()),
         Ok(Document::Source(fence)) => Err(fence.refusal()),
-        Ok(Document::Target(journal)) if journal.state != Stage::CutOver => Err(journal.refusal()),
+        Ok(Document::Target(journal)) if journal.state != JournalState::CutOver => Err(journal.refusal()),
         Ok(Document::Target(_)) => Ok(()),
         // Of another version: whatever it says, it is no reason to let somebody write.
         Err(_) if purpose == Purpose::Read => Ok(()),

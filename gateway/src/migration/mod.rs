@@ -34,6 +34,8 @@ mod standing;
 mod survey;
 mod verify;
 
+use std::path::PathBuf;
+
 use mosaic_core::{Error, ErrorKind, Opening, Result, registry};
 
 use crate::config::Config;
@@ -41,7 +43,7 @@ use side::Side;
 
 pub use abort::{Return, Undo};
 pub use differences::{Difference, What};
-pub use document::{Document, End, Fence, FenceState, Journal, Stage};
+pub use document::{Document, End, Fence, FenceState, Journal, JournalState};
 pub use fence::{Purpose, admit, enter};
 pub use fingerprint::{Fingerprint, Sum};
 pub use report::{Expected, Moved, Outcome, Plan, Subject};
@@ -92,7 +94,7 @@ impl Migration {
             Err(error) => return Err(error),
         };
         let found = match side.slot.document() {
-            Some(Document::Target(journal)) if journal.state == Stage::CutOver => Ok(Some(journal.moved(None))),
+            Some(Document::Target(journal)) if journal.state == JournalState::CutOver => Ok(Some(journal.moved(None))),
             Some(Document::Target(journal)) => Err(journal.refusal()),
             Some(Document::Source(fence)) => Err(fence.refusal()),
             None => Ok(None),
@@ -101,8 +103,16 @@ impl Migration {
         found
     }
 
+    /// The file of the config, wherever the command that goes on with the move is run.
+    fn config_file(&self) -> Option<PathBuf> {
+        self.source.source.as_deref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+    }
+
     /// The command of this move, with another option behind it.
     pub fn command(&self, option: &str) -> String {
-        document::command(&self.target.tier, self.source.source.as_deref(), option)
+        document::command(&self.target.tier, self.config_file().as_deref(), option)
     }
 }
+
+#[cfg(test)]
+mod tests;

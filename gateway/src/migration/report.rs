@@ -9,7 +9,7 @@ use mosaic_core::{Error, Kind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::differences::Difference;
-use super::document::{End, Stage};
+use super::document::{End, JournalState};
 use super::fingerprint::Fingerprint;
 
 /// What is moved and counted together.
@@ -58,7 +58,7 @@ pub struct Plan {
     /// Where it is to go.
     pub to: End,
     /// How far an earlier run of the same move has come; none for a new one.
-    pub reached: Option<Stage>,
+    pub reached: Option<JournalState>,
     /// What there is to move; empty where the source cannot be read.
     pub expected: Vec<Expected>,
     /// The file that the new config goes to.

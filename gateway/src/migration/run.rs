@@ -1,21 +1,22 @@
 //! A move, from the state in which it is to its end. What must not come in: how a step is done.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
-use mosaic_core::{Batch, Id};
-use mosaic_core::{Clock as _, Error, ErrorKind, IdSource as _, Opening, RandomIds, Result, Scope, SystemClock};
+use mosaic_core::{Batch, Clock as _, Error, ErrorKind, Id, IdSource as _, Opening, RandomIds, Result, Scope, SystemClock};
 
 use super::contents::{self, Contents};
 use super::copy::{check_counts, copy};
 use super::cut_over::cut_over;
 use super::differences::differences;
-use super::document::{Document, End, Fence, FenceState, Journal, Stage, overtaken};
+use super::document::{Document, Fence, FenceState, Journal, JournalState, overtaken};
 use super::fingerprint::{Fingerprints, subjects};
 use super::report::{Outcome, Subject};
 use super::side::Side;
 use super::standing::{Standing, standing};
 use super::survey::Survey;
 use super::verify::verify;
+use crate::config::Successor;
 
 /// A step of a move that takes long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,6 @@ impl Survey {
     /// # Errors
     /// The first of the plan's blockers, before anything is changed. Those of both sides: run again, it goes on.
     pub async fn run(&mut self, progress: &Progress<'_>) -> Result<Outcome> {
-        let begun = Instant::now();
         if let Some(blocker) = self.plan().blockers.first() {
             return Err(blocker.repeated());
         }
@@ -63,90 +63,88 @@ impl Survey {
         }
         // It is brought up to date here, and looked at once more: others may have been there meanwhile.
         let target = self.target.insert(Side::target(&self.migration.target, Opening::Prepare).await?);
-        let parties = Parties {
-            config: self.migration.source.source.as_deref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
-            new_config: self.successor.path.clone(),
-            to: target.end.clone(),
-        };
-        let (fence, mut journal) = begin(source, target, &parties, &standing).await?;
-        if journal.state < Stage::Verified {
-            copy(source, target, &mut journal, progress).await?;
-            check_counts(source, &journal).await?;
-            if !verify(target, &journal, progress).await?.is_empty() {
-                return Ok(Outcome::Different(differences(source, target).await?));
-            }
-            go_to(target, &mut journal, Stage::Verified).await?;
-        }
-        if let Some(vectors) = &target.vectors {
-            (progress.0)(Step::Indexing, Subject::Embeddings, 0);
-            vectors.settle().await?;
-        }
-        cut_over(source, target, fence, &mut journal, &self.successor).await?;
-        Ok(Outcome::Moved(journal.moved(Some(begun.elapsed()))))
+        let files = Files { config: self.migration.config_file(), successor: &self.successor };
+        advance(source, target, &files, standing.id(), progress).await
     }
 }
 
-/// What the documents say of both sides.
-struct Parties {
-    config: Option<std::path::PathBuf>,
-    new_config: std::path::PathBuf,
-    to: End,
+/// The configs of a move.
+pub(super) struct Files<'f> {
+    /// The one that it is begun with; none where there is no file.
+    pub(super) config: Option<PathBuf>,
+    /// The one of the gateway on the target.
+    pub(super) successor: &'f Successor,
+}
+
+/// Takes a move from where it is to its end; `seen` is the one that is under way, as far as is known.
+///
+/// # Errors
+/// As [`Survey::run`].
+pub(super) async fn advance(
+    source: &mut Side,
+    target: &mut Side,
+    files: &Files<'_>,
+    seen: Option<Id>,
+    progress: &Progress<'_>,
+) -> Result<Outcome> {
+    let begun = Instant::now();
+    let (fence, mut journal) = begin(source, target, files, seen).await?;
+    if journal.state < JournalState::Verified {
+        copy(source, target, &mut journal, progress).await?;
+        check_counts(source, &journal).await?;
+        if !verify(target, &journal, progress).await? {
+            return Ok(Outcome::Different(differences(source, target).await?));
+        }
+        go_to(target, &mut journal, JournalState::Verified).await?;
+    }
+    if let Some(vectors) = &target.vectors {
+        (progress.0)(Step::Indexing, Subject::Embeddings, 0);
+        vectors.settle().await?;
+    }
+    cut_over(source, target, fence, &mut journal, files.successor).await?;
+    Ok(Outcome::Moved(journal.moved(Some(begun.elapsed()))))
 }
 
 /// Takes the target, raises the fence, and makes room: what comes before the first record goes over.
-async fn begin(source: &mut Side, target: &mut Side, parties: &Parties, seen: &Standing) -> Result<(Fence, Journal)> {
-    let standing = standing(source.slot.document(), target.slot.document(), &parties.to)?;
-    if standing.id() != seen.id() {
+async fn begin(source: &mut Side, target: &mut Side, files: &Files<'_>, seen: Option<Id>) -> Result<(Fence, Journal)> {
+    let standing = standing(source.slot.document(), target.slot.document(), &target.end)?;
+    if standing.id() != seen {
         return Err(Error::new(ErrorKind::Conflict, "another run of this move has begun meanwhile").hint("run this again"));
     }
     let now = SystemClock.now();
-    let id = standing.id().unwrap_or_else(|| RandomIds.next(now));
+    let id = seen.unwrap_or_else(|| RandomIds.next(now));
+    let planned = planned(id, source, target, files);
     let (fence, mut journal) = match standing {
-        Standing::UnderWay(fence, journal) | Standing::Over(fence, journal) => (Some(fence), journal),
-        Standing::Again(fence) => (Some(fence), take(target, planned(id, source, parties)).await?),
-        Standing::New | Standing::Taken(_) => (None, take(target, planned(id, source, parties)).await?),
-    };
-    let fence = match fence {
-        Some(fence) => fence,
-        None => {
-            raise(
-                source,
-                target,
-                Fence {
-                    id,
-                    state: FenceState::Fenced,
-                    to: parties.to.clone(),
-                    config: parties.config.clone(),
-                    new_config: parties.new_config.clone(),
-                    at: now,
-                },
-            )
-            .await?
+        Standing::UnderWay(fence, journal) | Standing::Over(fence, journal) => (fence, journal),
+        Standing::Again(fence) => (fence, take(target, planned).await?),
+        Standing::New | Standing::Taken(_) => {
+            let journal = take(target, planned).await?;
+            (raise(source, target, &journal).await?, journal)
         }
     };
-    if journal.state == Stage::Planned {
-        go_to(target, &mut journal, Stage::Fenced).await?;
+    if journal.state == JournalState::Planned {
+        go_to(target, &mut journal, JournalState::Fenced).await?;
     }
-    if journal.state == Stage::Fenced {
+    if journal.state == JournalState::Fenced {
         make_room(target, &mut journal).await?;
     }
     Ok((fence, journal))
 }
 
-fn planned(id: Id, source: &Side, parties: &Parties) -> Journal {
+fn planned(id: Id, source: &Side, target: &Side, files: &Files<'_>) -> Journal {
     let now = SystemClock.now();
     Journal {
         id,
-        state: Stage::Planned,
+        state: JournalState::Planned,
         from: source.end.clone(),
-        to: parties.to.clone(),
-        config: parties.config.clone(),
+        to: target.end.clone(),
+        config: files.config.clone(),
+        new_config: files.successor.path.clone(),
         begun_at: now,
         at: now,
         after: None,
         embedding_after: None,
         copied: Fingerprints::default(),
-        new_config: parties.new_config.clone(),
     }
 }
 
@@ -165,7 +163,9 @@ async fn take(target: &mut Side, journal: Journal) -> Result<Journal> {
 }
 
 /// Raises the fence, and takes it down again when somebody is inside.
-async fn raise(source: &mut Side, target: &mut Side, fence: Fence) -> Result<Fence> {
+async fn raise(source: &mut Side, target: &mut Side, journal: &Journal) -> Result<Fence> {
+    let Journal { id, to, config, new_config, at, .. } = journal.clone();
+    let fence = Fence { id, state: FenceState::Fenced, to, config, new_config, at };
     source.slot.put(Document::Source(fence.clone())).await?;
     if let Some(gateway) = source.somebody().await? {
         source.slot.remove().await?;
@@ -175,7 +175,7 @@ async fn raise(source: &mut Side, target: &mut Side, fence: Fence) -> Result<Fen
     Ok(fence)
 }
 
-async fn go_to(target: &mut Side, journal: &mut Journal, state: Stage) -> Result<()> {
+async fn go_to(target: &mut Side, journal: &mut Journal, state: JournalState) -> Result<()> {
     journal.state = state;
     journal.at = SystemClock.now();
     target.slot.put(Document::Target(journal.clone())).await
@@ -184,10 +184,10 @@ async fn go_to(target: &mut Side, journal: &mut Journal, state: Stage) -> Result
 /// Removes what a first start made, in the same transaction that lets copying begin.
 async fn make_room(target: &mut Side, journal: &mut Journal) -> Result<()> {
     match Contents::of(target).await? {
-        Contents::Nothing => go_to(target, journal, Stage::Copying).await,
+        Contents::Nothing => go_to(target, journal, JournalState::Copying).await,
         Contents::FirstStart { removal, .. } => {
             let at = SystemClock.now();
-            let next = Journal { state: Stage::Copying, at, ..journal.clone() };
+            let next = Journal { state: JournalState::Copying, at, ..journal.clone() };
             let document = Document::Target(next.clone());
             let batch = Batch { at, changes: removal, state: Some(target.slot.write_of(&document)) };
             target.storage.apply(Scope::System, &batch).await.map_err(overtaken)?;

@@ -28,7 +28,7 @@ impl Side {
     pub(super) async fn source(config: &Config) -> Result<Self> {
         let mut backend = open::once(config, "migrate", Opening::AsItIs).await.map_err(stopped)?;
         let services = Services::start(std::mem::take(&mut backend.services));
-        Self::new(config, backend, services).await
+        Self::new(&config.tier, backend, services).await
     }
 
     /// Opens the target. What runs in the background there is left out: it would make indexes of what is still to grow, and nobody
@@ -38,12 +38,16 @@ impl Side {
     /// As [`Self::source`].
     pub(super) async fn target(config: &Config, opening: Opening) -> Result<Self> {
         let backend = open::once(config, "migrate", opening).await?;
-        Self::new(config, backend, Services::start(Vec::new())).await
+        Self::new(&config.tier, backend, Services::start(Vec::new())).await
     }
 
-    async fn new(config: &Config, backend: Backend, services: Services) -> Result<Self> {
+    /// A side of a backend that is open.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for a document that this version does not know; those of the storage.
+    pub(super) async fn new(tier: &str, backend: Backend, services: Services) -> Result<Self> {
         let Backend { storage, vectors, place, .. } = backend;
-        let end = End { tier: config.tier.clone(), place: place.name.clone() };
+        let end = End { tier: tier.to_owned(), place: place.name.clone() };
         match Slot::read(Arc::clone(&storage)).await {
             Ok(slot) => Ok(Self { end, place, storage, vectors, slot, _services: services }),
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use mosaic_core::{Error, ErrorKind, Id, Result};
 
-use super::document::{Document, End, Fence, FenceState, Journal, Stage};
+use super::document::{Document, End, Fence, FenceState, Journal, JournalState};
 
 /// How it stands with a move.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) enum Standing {
 pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, to: &End) -> Result<Standing> {
     let fence = match source {
         Some(Document::Source(fence)) => Some(fence),
-        Some(Document::Target(journal)) if journal.state != Stage::CutOver => return Err(journal.refusal()),
+        Some(Document::Target(journal)) if journal.state != JournalState::CutOver => return Err(journal.refusal()),
         // It was the target of a move once, and is what it is by now.
         Some(Document::Target(_)) | None => None,
     };
@@ -37,10 +37,10 @@ pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, to:
     };
     match (fence, journal) {
         (None, None) => Ok(Standing::New),
-        (None, Some(journal)) if journal.state == Stage::CutOver => Err(holds_another(journal)),
-        (None, Some(journal)) if journal.state == Stage::Planned => Ok(Standing::Taken(journal.clone())),
+        (None, Some(journal)) if journal.state == JournalState::CutOver => Err(holds_another(journal)),
+        (None, Some(journal)) if journal.state == JournalState::Planned => Ok(Standing::Taken(journal.clone())),
         (None, Some(journal)) => Err(journal.refusal()),
-        (Some(fence), Some(journal)) if fence.id == journal.id => Ok(if journal.state == Stage::CutOver {
+        (Some(fence), Some(journal)) if fence.id == journal.id => Ok(if journal.state == JournalState::CutOver {
             Standing::Over(fence.clone(), journal.clone())
         } else {
             Standing::UnderWay(fence.clone(), journal.clone())
@@ -60,10 +60,10 @@ impl Standing {
     }
 
     /// How far it is, if it was begun.
-    pub(super) fn reached(&self) -> Option<Stage> {
+    pub(super) fn reached(&self) -> Option<JournalState> {
         match self {
             Self::New => None,
-            Self::Again(_) => Some(Stage::Planned),
+            Self::Again(_) => Some(JournalState::Planned),
             Self::Taken(journal) | Self::UnderWay(_, journal) | Self::Over(_, journal) => Some(journal.state),
         }
     }

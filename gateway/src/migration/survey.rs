@@ -7,7 +7,7 @@ use mosaic_core::{Error, ErrorKind, Opening, Result, Tally};
 
 use super::Migration;
 use super::contents::{self, Contents};
-use super::document::{Document, End, Stage};
+use super::document::{Document, End, JournalState};
 use super::report::{Expected, Moved, Plan, Subject};
 use super::side::Side;
 use super::standing::{Standing, standing};
@@ -139,7 +139,7 @@ impl Survey {
         let standing = standing(fence.as_ref(), journal.as_ref(), &self.plan.to)?;
         self.plan.reached = standing.reached();
         let is_over = matches!(standing, Standing::Over(..));
-        let is_copied = standing.reached() >= Some(Stage::Copying);
+        let is_copied = standing.reached() >= Some(JournalState::Copying);
         self.standing = Some(standing);
         if is_over {
             return Ok(());

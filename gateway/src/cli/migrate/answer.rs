@@ -10,7 +10,7 @@ use super::number;
 use crate::cli::output;
 use crate::cli::table::{Column, layout};
 use crate::cli::terminal::{Screen, visible};
-use crate::migration::{Difference, End, Moved, Plan, Stage, Subject};
+use crate::migration::{Difference, End, JournalState, Moved, Plan, Subject};
 
 /// The version of what `--json` writes.
 const SCHEMA: &str = "mosaic.migration/1";
@@ -27,7 +27,7 @@ pub(super) struct Answer<'a> {
     to: Option<&'a End>,
     /// How far an earlier run has come.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reached: Option<Stage>,
+    reached: Option<JournalState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     new_config: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
