@@ -8,13 +8,12 @@ use mosaic_core::{Clock, Error, ErrorKind, Id, IdSource, Result, StateWrite, Sto
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 
 use crate::documents::GATEWAYS;
 
 /// How often a gateway says that it is there, …
-const RENEWAL: Duration = Duration::from_secs(10);
+pub const RENEWAL: Duration = Duration::from_secs(10);
 /// … and for how long that counts, in seconds: it may fail twice.
 pub const COUNTS_SECONDS: i64 = 30;
 /// How often a write is tried anew when others wrote meanwhile.
@@ -95,27 +94,6 @@ impl Presence {
     /// How many others are there, as it was seen last.
     pub fn others(&self) -> watch::Receiver<usize> {
         self.others.subscribe()
-    }
-
-    /// Says that it is there until it is told to stop, and then takes its leave. A storage that fails is no reason to end: whether the
-    /// gateway can work is not decided here.
-    pub async fn run(self, stop: CancellationToken) -> Result<()> {
-        self.keep(&stop).await;
-        Ok(())
-    }
-
-    /// The same, for whoever still needs it.
-    pub async fn keep(&self, stop: &CancellationToken) {
-        let saying = async {
-            loop {
-                if let Err(error) = self.say().await {
-                    tracing::debug!(%error, "the gateway does not say that it is there");
-                }
-                sleep(RENEWAL).await;
-            }
-        };
-        stop.run_until_cancelled(saying).await;
-        self.leave().await;
     }
 
     /// Takes its leave. Whoever cannot say so is forgotten soon in any case.
@@ -212,15 +190,9 @@ mod tests {
     async fn of_many_who_say_so_at_once_all_are_there_and_each_takes_its_leave() {
         let world = World::default();
         let gateways: Vec<_> = (0..8).map(|n| world.gateway(&format!("http://{n}"))).collect();
-        let stop = CancellationToken::new();
-        let running: Vec<_> = gateways.into_iter().map(|gateway| tokio::spawn(gateway.run(stop.clone()))).collect();
-        while world.there().await.len() < 8 {
-            sleep(Duration::from_millis(5)).await;
-        }
-        stop.cancel();
-        for gateway in running {
-            gateway.await.unwrap().unwrap();
-        }
+        futures::future::join_all(gateways.iter().map(Presence::say)).await.into_iter().for_each(|said| said.unwrap());
+        assert_eq!(world.there().await.len(), 8);
+        futures::future::join_all(gateways.iter().map(Presence::leave)).await;
         assert!(world.there().await.is_empty());
         assert!(world.storage.state(GATEWAYS).await.unwrap().is_none());
     }
@@ -235,9 +207,7 @@ mod tests {
         ann.say().await.unwrap();
         assert_eq!(world.there().await, ["http://ann"]);
         world.storage.close().await.unwrap();
-        let stop = CancellationToken::new();
-        stop.cancel();
         assert!(ann.say().await.is_err());
-        ann.run(stop).await.unwrap();
+        ann.leave().await;
     }
 }

@@ -146,7 +146,7 @@ async fn copy_table(services: &Services, from: &Database, to: &Database, table: 
         WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''";
     let mut connection = PgConnection::connect(&from.url()).await.unwrap();
     let columns: String = sqlx::query_scalar(COLUMNS).bind(table).fetch_one(&mut connection).await.unwrap();
-    let psql = services.bin.as_ref().expect("psql is where the servers' programs are").join("psql");
+    let psql = services.bin.as_ref().unwrap().join("psql");
     let psql = |database: &Database, sql: &str| format!("'{}' -q '{}' -c '{sql}'", psql.display(), database.url());
     let pipe = format!(
         "{} | {}",

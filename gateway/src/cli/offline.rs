@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mosaic_core::{Backend, Error, ErrorKind, RandomIds, Result, Sharing, Storage, SystemClock};
-use tokio_util::sync::CancellationToken;
 
 use super::interrupt::interruptible;
 use super::output;
@@ -59,15 +58,11 @@ where
         return work(storage).await;
     }
     migration::enter(&*storage, presence).await?;
-    let stop = CancellationToken::new();
-    let (outcome, ()) = tokio::join!(
-        async {
-            let outcome = work(storage).await;
-            stop.cancel();
-            outcome
-        },
-        presence.keep(&stop)
-    );
+    let outcome = tokio::select! {
+        outcome = work(Arc::clone(&storage)) => outcome,
+        refusal = migration::stay(&*storage, presence) => Err(refusal),
+    };
+    presence.leave().await;
     outcome
 }
 

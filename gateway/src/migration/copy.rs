@@ -4,8 +4,8 @@ use mosaic_core::{Error, ErrorKind, Loaded, Record, Result};
 
 use super::document::{Document, Journal, overtaken};
 use super::pages;
+use super::progress::Progress;
 use super::report::Subject;
-use super::run::Progress;
 use super::side::Side;
 
 /// Copies what has not been copied yet.

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use mosaic_core::{Error, ErrorKind, Result, Storage};
+use tokio::time::sleep;
 
 use super::document::{self, Document, Fence, FenceState, Journal, JournalState};
 use crate::documents::MIGRATION;
-use crate::presence::Presence;
+use crate::presence::{Presence, RENEWAL};
 
 /// What somebody wants of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,20 @@ pub async fn enter(storage: &dyn Storage, presence: &Presence) -> Result<()> {
         presence.leave().await;
     }
     admitted
+}
+
+/// Stays in, and says so again and again, until it may no more: somebody who was silent for long, a machine that slept, counts as gone,
+/// and a move may have begun. A storage that fails is no reason to leave.
+pub async fn stay(storage: &dyn Storage, presence: &Presence) -> Error {
+    loop {
+        if let Err(error) = presence.say().await {
+            tracing::debug!(%error, "it is not said that this process is there");
+        }
+        match admit(storage, Purpose::Write).await {
+            Err(refusal) if matches!(refusal.kind(), ErrorKind::Config | ErrorKind::Corrupt) => return refusal,
+            _ => sleep(RENEWAL).await,
+        }
+    }
 }
 
 /// Whether the data may be worked on.

@@ -27,6 +27,7 @@ mod document;
 mod fence;
 mod fingerprint;
 mod pages;
+mod progress;
 mod report;
 mod run;
 mod side;
@@ -44,10 +45,10 @@ use side::Side;
 pub use abort::{Return, Undo};
 pub use differences::{Difference, What};
 pub use document::{Document, End, Fence, FenceState, Journal, JournalState};
-pub use fence::{Purpose, admit, enter};
+pub use fence::{Purpose, admit, enter, stay};
 pub use fingerprint::{Fingerprint, Sum};
+pub use progress::{Progress, Step};
 pub use report::{Expected, Moved, Outcome, Plan, Subject};
-pub use run::{Progress, Step};
 pub use survey::Survey;
 
 /// From which tier to which data can be moved.

@@ -10,41 +10,14 @@ use super::copy::{check_counts, copy};
 use super::cut_over::cut_over;
 use super::differences::differences;
 use super::document::{Document, Fence, FenceState, Journal, JournalState, overtaken};
-use super::fingerprint::{Fingerprints, subjects};
+use super::fingerprint::Fingerprints;
+use super::progress::{Progress, Step};
 use super::report::{Outcome, Subject};
 use super::side::Side;
 use super::standing::{Standing, standing};
 use super::survey::Survey;
 use super::verify::verify;
 use crate::config::Successor;
-
-/// A step of a move that takes long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Records and embeddings go over.
-    Copying,
-    /// They are read back.
-    Verifying,
-    /// What is made last is made: the approximate indexes.
-    Indexing,
-}
-
-/// Whom a move tells how far it is: the step, and of a subject so many.
-pub struct Progress<'w>(pub &'w (dyn Fn(Step, Subject, u64) + Send + Sync));
-
-impl Progress<'_> {
-    pub(super) fn copied(&self, so_far: &Fingerprints) {
-        self.tell(Step::Copying, so_far);
-    }
-
-    pub(super) fn verified(&self, so_far: &Fingerprints) {
-        self.tell(Step::Verifying, so_far);
-    }
-
-    fn tell(&self, step: Step, so_far: &Fingerprints) {
-        subjects().for_each(|subject| (self.0)(step, subject, so_far.of(subject).records));
-    }
-}
 
 impl Survey {
     /// Moves everything, from where an earlier run has come.

@@ -6,7 +6,7 @@ use mosaic_core::Result;
 use super::document::Journal;
 use super::fingerprint::Fingerprints;
 use super::pages;
-use super::run::Progress;
+use super::progress::Progress;
 use super::side::Side;
 
 /// Reads everything back; answers whether it is what was copied.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use mosaic_core::{Backend, Clock, Result, Service, SystemClock};
+use mosaic_core::{Backend, Clock, Result, Service, Storage, SystemClock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::embedding::{Noting, Worker, WorkerParts, Written};
+use crate::migration;
 use crate::models::Embeddings;
 use crate::presence::Presence;
 
@@ -22,7 +23,7 @@ pub(super) fn services(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let storage = Arc::clone(&backend.storage);
     let (holder, others) = (presence.id(), presence.others());
-    let mut services = vec![service("presence", presence.run(stop.clone()), tasks)];
+    let mut services = vec![service("presence", be_there(presence, Arc::clone(&storage), stop.clone()), tasks)];
     match (model, &backend.vectors) {
         (Some(model), Some(vectors)) => {
             let written = Arc::new(Written::default());
@@ -35,6 +36,13 @@ pub(super) fn services(
         (None, _) => {}
     }
     services
+}
+
+/// Says that this gateway is there until it stops, and ends when the data is moved from under it.
+async fn be_there(presence: Presence, storage: Arc<dyn Storage>, stop: CancellationToken) -> Result<()> {
+    let refusal = stop.run_until_cancelled(migration::stay(&*storage, &presence)).await;
+    presence.leave().await;
+    refusal.map_or(Ok(()), Err)
 }
 
 fn service(name: &'static str, run: impl Future<Output = Result<()>> + Send + 'static, tasks: &TaskTracker) -> Service {

@@ -16,7 +16,8 @@ use mosaic_core::{
 use serde_json::json;
 
 use super::document::{Document, FenceState, JournalState};
-use super::run::{Files, Progress, advance};
+use super::progress::Progress;
+use super::run::{Files, advance};
 use super::side::Side;
 use super::*;
 use crate::config::{Config, Successor};
@@ -264,4 +265,14 @@ fn the_commands_name_the_config_that_the_move_was_begun_with() {
     assert_eq!(document::command("federated", None, ""), "mosaic migrate tier --to federated");
     let with = document::command("federated", Some(Path::new("/srv/team.json")), "--abort");
     assert_eq!(with, "mosaic migrate tier --to federated --config /srv/team.json --abort");
+}
+
+#[tokio::test]
+async fn whoever_slept_while_the_data_was_moved_leaves() {
+    let world = World::new().await;
+    let presence = Presence::new(world.source.clone(), Arc::new(mosaic_core::SystemClock), &mosaic_core::RandomIds, "serve", None);
+    // It said so too long ago.
+    world.run().await.unwrap();
+    let refusal = stay(&*world.source, &presence).await;
+    assert!(refusal.to_string().starts_with("this data was moved to another tier"), "{refusal}");
 }
