@@ -12,5 +12,8 @@ pub const EMBEDDINGS_LEASE: &str = "embedding";
 /// How far a move is.
 pub const MIGRATION: &str = "migration";
 
-/// Those that go along. The others are about processes and places, which do not.
+/// Those that go along.
 pub const MOVED: &[&str] = &[FIRST_ADMIN, CURSOR_KEY];
+
+/// Those that stay: they are about processes and places, which do not go along.
+pub const LEFT: &[&str] = &[GATEWAYS, EMBEDDINGS_LEASE, MIGRATION];
