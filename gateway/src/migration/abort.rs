@@ -28,10 +28,10 @@ impl Undo {
             Ok(target) => Some(target),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
+                let is_fenced = matches!(source.slot.document(), Some(Document::Source(_)));
                 source.close().await;
-                let lost = migration.command("--return");
-                let hint = error.hint_text().map(|hint| format!("{hint}; ")).unwrap_or_default();
-                return Err(error.with("side", "target").hint(format!("{hint}if it is gone for good, give the move up: {lost}")));
+                let error = error.with("side", "target");
+                return Err(if is_fenced { or_give_up(error, migration) } else { error });
             }
         };
         let mut undo = Self { source, target, lifts: false, erases: false };
@@ -142,6 +142,12 @@ impl Return {
     pub async fn close(self) {
         self.source.close().await;
     }
+}
+
+/// A target that does not open may be gone for good.
+fn or_give_up(error: Error, migration: &Migration) -> Error {
+    let hint = error.hint_text().map(|hint| format!("{hint}; ")).unwrap_or_default();
+    error.hint(format!("{hint}if it is gone for good, give the move up: {}", migration.command("--return")))
 }
 
 fn over(fence: &Fence) -> Error {

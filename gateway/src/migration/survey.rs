@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mosaic_core::{Error, ErrorKind, Opening, Result, Tally};
+use mosaic_core::{Error, ErrorKind, Opening, Result, Status, Tally};
 
 use super::Migration;
 use super::contents::{self, Contents};
@@ -11,7 +11,8 @@ use super::document::{Document, End, JournalState};
 use super::report::{Expected, Moved, Plan, Subject};
 use super::side::Side;
 use super::standing::{Standing, standing};
-use crate::config::Successor;
+use crate::config::{Config, Successor};
+use crate::doctor;
 
 /// So many small records a second are moved and verified, about: measured between two servers on two cores.
 const RECORDS_A_SECOND: f64 = 12_000.0;
@@ -101,7 +102,7 @@ impl Survey {
                     self.migration.source.tier
                 )));
             }
-            Err(error) => self.plan.blockers.push(error.with("side", "source")),
+            Err(error) => self.plan.blockers.extend(everything_wrong(&self.migration.source, error, "source").await),
         }
         match target {
             Ok(target) => {
@@ -112,7 +113,7 @@ impl Survey {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.plan.to.place = error.get("place").unwrap_or_default().to_owned();
             }
-            Err(error) => self.plan.blockers.push(error.with("side", "target")),
+            Err(error) => self.plan.blockers.extend(everything_wrong(&self.migration.target, error, "target").await),
         }
     }
 
@@ -164,6 +165,19 @@ impl Survey {
         self.plan.blockers.extend(blockers);
         Ok(())
     }
+}
+
+/// What keeps a side from opening, and whatever else is wrong with it, as the doctor finds it.
+async fn everything_wrong(config: &Config, error: Error, side: &'static str) -> Vec<Error> {
+    let said = error.to_string();
+    let checks = doctor::of_tier(config, "migrate").await.unwrap_or_default();
+    let others = checks.into_iter().filter(|check| check.status == Status::Red && !said.starts_with(&check.message));
+    let others = others.map(|check| {
+        let (service, target) = (check.service.clone(), check.target.clone());
+        doctor::refusal(check).with("service", service).with("target", target).with("side", side)
+    });
+    let others: Vec<_> = others.collect();
+    std::iter::once(error.with("side", side)).chain(others).collect()
 }
 
 /// What there is to move.

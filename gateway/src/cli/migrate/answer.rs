@@ -174,7 +174,7 @@ pub(super) fn different(abort: &str) -> Error {
 }
 
 fn end(end: &End) -> String {
-    format!("{:<10}  {}", end.tier, if end.place.is_empty() { "-" } else { &end.place })
+    format!("{:<10}  {}", end.tier, if end.place.is_empty() { "(not opened)" } else { &end.place })
 }
 
 fn about(time: Duration) -> String {
