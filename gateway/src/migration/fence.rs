@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use super::document::{self, Document, Fence, FenceState, Journal, JournalState};
 use crate::documents::MIGRATION;
 use crate::presence::{Presence, RENEWAL};
+use crate::shell::quoted;
 
 /// What somebody wants of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Fence {
             FenceState::Fenced => error("this data is being moved to another tier").hint(to_finish(&self.to.tier, self.config.as_deref())),
             FenceState::Moved => error("this data was moved to another tier").hint(format!(
                 "go on there: mosaic serve --config {}; or return to what is here, without what was written there: {}",
-                self.new_config.display(),
+                quoted(&self.new_config.to_string_lossy()),
                 document::command(&self.to.tier, self.config.as_deref(), "--return")
             )),
         }

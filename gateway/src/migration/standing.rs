@@ -70,7 +70,7 @@ impl Standing {
 }
 
 fn holds_another(journal: &Journal) -> Error {
-    Error::new(ErrorKind::Conflict, "the target holds what was moved there from elsewhere")
+    Error::new(ErrorKind::Conflict, "the target holds what another move has brought there")
         .with("from", &journal.from.tier)
         .with("place", &journal.from.place)
         .hint("give it an empty database: createdb …")
