@@ -34,6 +34,9 @@ when it is run again. The source keeps its records, and the old config stays.
 
 Exit codes: 0 done, or nothing to do; 1 failed, or blocked; 2 wrong usage.";
 
+/// What to do about a move that broke off.
+const GO_ON: &str = "run it again: it goes on where it stopped; a move is undone with --abort";
+
 /// Move data
 #[derive(Args)]
 #[command(arg_required_else_help = true)]
@@ -75,7 +78,11 @@ impl Migrate {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Command::Tier(tier) = self.command;
         let migration = Migration::new(Config::load(config)?, &tier.to)?;
-        interruptible(tier.run(migration)).await
+        let changes = !tier.dry_run;
+        interruptible(tier.run(migration)).await.map_err(|error| match error.hint_text() {
+            None if changes => error.hint(GO_ON),
+            _ => error,
+        })
     }
 }
 
