@@ -119,8 +119,12 @@ impl Tier {
         if self.dry_run || !survey.plan().blockers.is_empty() {
             return self.say_plan(survey.plan());
         }
-        if !self.json {
-            output::write(&answer::plan(survey.plan()))?;
+        if !self.json
+            && let Err(error) = output::write(&answer::plan(survey.plan()))
+            // A move is not given up because nobody reads about it.
+            && !output::is_of_no_reader(&error)
+        {
+            return Err(error);
         }
         confirm::confirm(self.yes, &format!("move everything to {}", survey.plan().to.place), &survey.plan().to.place).await?;
         let bars = Bars::new(survey.plan());
