@@ -71,10 +71,10 @@ impl Survey {
         let (fence, mut journal) = begin(source, target, &parties, &standing).await?;
         if journal.state < Stage::Verified {
             copy(source, target, &mut journal, progress).await?;
-            check_counts(source, &journal).await?;
-            if !verify(target, &journal, progress).await?.is_empty() {
+            if !verify(source, target, &journal, progress).await?.is_empty() {
                 return Ok(Outcome::Different(differences(source, target).await?));
             }
+            check_counts(source, &journal).await?;
             go_to(target, &mut journal, Stage::Verified).await?;
         }
         if let Some(vectors) = &target.vectors {

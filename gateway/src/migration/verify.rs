@@ -1,5 +1,5 @@
-//! Verification: everything is read back from the target, and its fingerprints compared with those of what was read from the source.
-//! What must not come in: what follows from a difference.
+//! Verification: everything is read once more, from both sides at once, and its fingerprints compared with those of what was copied: what the
+//! target does not hold is found, and what somebody wrote to the source behind the fence. What must not come in: what follows from a difference.
 
 use mosaic_core::Result;
 
@@ -10,23 +10,29 @@ use super::report::Subject;
 use super::run::Progress;
 use super::side::Side;
 
-/// Reads everything back; answers of what the target does not hold the same.
+/// Reads everything; answers of what one of the sides does not hold the same.
 ///
 /// # Errors
-/// Those of the storage.
-pub(super) async fn verify(target: &Side, journal: &Journal, progress: &Progress<'_>) -> Result<Vec<Subject>> {
+/// Those of both storages.
+pub(super) async fn verify(source: &Side, target: &Side, journal: &Journal, progress: &Progress<'_>) -> Result<Vec<Subject>> {
+    let (held, arrived) = tokio::try_join!(read(source, |_| {}), read(target, |so_far| progress.verified(so_far)))?;
+    let is_copied = |subject: Subject| [&held, &arrived].iter().all(|side| side.of(subject) == journal.copied.of(subject));
+    Ok(subjects().filter(|subject| !is_copied(*subject)).collect())
+}
+
+async fn read(side: &Side, tell: impl Fn(&Fingerprints)) -> Result<Fingerprints> {
     let mut found = Fingerprints::default();
-    let mut records = pages::records(&target.storage, None);
+    let mut records = pages::records(&side.storage, None);
     while let Some(page) = records.next().await? {
         found.merge(&page.fingerprints);
-        progress.verified(&found);
+        tell(&found);
     }
-    if let Some(vectors) = &target.vectors {
+    if let Some(vectors) = &side.vectors {
         let mut embeddings = pages::embeddings(vectors, None);
         while let Some(page) = embeddings.next().await? {
             found.merge(&page.fingerprints);
-            progress.verified(&found);
+            tell(&found);
         }
     }
-    Ok(subjects().filter(|subject| found.of(*subject) != journal.copied.of(*subject)).collect())
+    Ok(found)
 }
