@@ -159,6 +159,15 @@ impl Slot {
         self.document.as_ref()
     }
 
+    /// Makes sure that the document is as it was seen last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when somebody else wrote it meanwhile; those of the storage.
+    pub(super) async fn check(&self) -> Result<()> {
+        let version = self.storage.state(MIGRATION).await?.map_or(0, |state| state.version);
+        if version == self.version { Ok(()) } else { Err(another_run()) }
+    }
+
     /// The write that puts a document here, for a batch that is to take effect together with it.
     pub(super) fn write_of(&self, document: &Document) -> StateWrite {
         StateWrite { name: MIGRATION.to_owned(), value: Some(json!(document)), expect: self.version }
@@ -197,7 +206,10 @@ pub(super) fn overtaken(error: Error) -> Error {
     if error.kind() != ErrorKind::Stale {
         return error;
     }
+    another_run().source(error)
+}
+
+fn another_run() -> Error {
     Error::new(ErrorKind::Conflict, "another run of this move is under way, or has ended it")
         .hint("let that one come to its end, or run this again")
-        .source(error)
 }
