@@ -7,6 +7,7 @@
 
 mod gate;
 mod kills;
+mod races;
 mod running;
 mod sources;
 mod states;
