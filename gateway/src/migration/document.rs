@@ -173,6 +173,11 @@ impl Slot {
         StateWrite { name: MIGRATION.to_owned(), value: Some(json!(document)), expect: self.version }
     }
 
+    /// The write that removes the document, or makes sure that there is none.
+    pub(super) fn removal(&self) -> StateWrite {
+        StateWrite { name: MIGRATION.to_owned(), value: None, expect: self.version }
+    }
+
     /// That such a write took effect: versions count writes.
     pub(super) fn written(&mut self, document: Document) {
         self.version += 1;
@@ -194,8 +199,7 @@ impl Slot {
     /// # Errors
     /// As [`Self::put`].
     pub(super) async fn remove(&mut self) -> Result<()> {
-        let write = StateWrite { name: MIGRATION.to_owned(), value: None, expect: self.version };
-        self.version = self.storage.put_state(&write).await.map_err(overtaken)?;
+        self.version = self.storage.put_state(&self.removal()).await.map_err(overtaken)?;
         self.document = None;
         Ok(())
     }
