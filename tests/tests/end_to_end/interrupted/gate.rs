@@ -38,11 +38,20 @@ const BUILD: &str = "CREATE SCHEMA gate; GRANT USAGE ON SCHEMA gate TO PUBLIC; \
         RETURN NULL; \
     END $$; \
     CREATE CONSTRAINT TRIGGER gate AFTER INSERT OR UPDATE ON public.state DEFERRABLE INITIALLY DEFERRED \
-        FOR EACH ROW WHEN (NEW.name = 'migration') EXECUTE FUNCTION gate.pass()";
+        FOR EACH ROW WHEN (NEW.name = 'migration' AND ";
+
+/// Which side of a move a database is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Side {
+    Source,
+    Target,
+}
 
 /// Builds the gate, where the schema is there already. It is open.
-pub(super) async fn build(database: &Database) {
-    database.execute(BUILD).await;
+pub(super) async fn build(database: &Database, side: Side) {
+    // In a target, it is removed together with the table, which waits for nothing.
+    let passes = if side == Side::Source { "true" } else { "NEW.value IS NOT NULL" };
+    database.execute(&format!("{BUILD}{passes}) EXECUTE FUNCTION gate.pass()")).await;
 }
 
 /// A gate that is closed at one point. It opens when this value goes.

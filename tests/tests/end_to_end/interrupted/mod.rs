@@ -5,6 +5,7 @@
 //! command at a state of the move), and a file for each sort of interruption.
 //! What must not come in: what a move is when nothing interrupts it.
 
+mod aborts;
 mod gate;
 mod kills;
 mod races;

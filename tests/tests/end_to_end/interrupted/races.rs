@@ -6,10 +6,9 @@ use std::time::Duration;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::gate::{Gate, Point};
+use super::gate::{Gate, Point, Side};
 use super::running::Running;
 use super::sources;
-use super::states::Side;
 use super::world::{MOVE, Move};
 use crate::harness::{Client, Gateway, Outcome, Random, Signal, signal};
 

@@ -13,7 +13,7 @@ use mosaic_tests::services::Database;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::gate;
+use super::gate::{self, Side};
 use crate::servers::services;
 
 /// What every source holds: the same, so that one undisturbed move tells what each of them must come to. Records and embeddings both take
@@ -77,7 +77,7 @@ pub(super) async fn gated_database() -> Database {
         database.execute("CREATE EXTENSION vector").await;
         let section = json!({ "postgres": { "url": database.url() }, "valkey": { "url": services.valkey.database() } });
         open("federated", section, Opening::Prepare).await.storage.close().await.unwrap();
-        gate::build(&database).await;
+        gate::build(&database, Side::Target).await;
         database
     };
     copy(GATED.get_or_init(prepare).await).await

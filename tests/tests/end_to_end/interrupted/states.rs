@@ -5,7 +5,7 @@ use mosaic_tests::services::Database;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
-use super::gate::{self, Gate, Point, until_nobody_is_in};
+use super::gate::{self, Gate, Point, Side, until_nobody_is_in};
 use super::world::{MOVE, Move};
 
 /// What becomes of the write that the command was killed in.
@@ -15,13 +15,6 @@ pub(super) enum Fate {
     Lost,
     /// It takes effect.
     Late,
-}
-
-/// Which database holds the document.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Side {
-    Source,
-    Target,
 }
 
 /// The writes of a move in order, and the state that it is in when that one is lost, and when it is not.
@@ -44,7 +37,7 @@ impl Move {
             Side::Target => &self.target,
             Side::Source => {
                 let source = self.source.as_ref().expect("a source of tier standalone");
-                gate::build(source).await;
+                gate::build(source, side).await;
                 source
             }
         }

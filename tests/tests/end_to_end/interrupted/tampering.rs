@@ -6,9 +6,9 @@ use mosaic_tests::services::Database;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
-use super::gate::Point;
+use super::gate::{Point, Side};
 use super::sources;
-use super::states::{Fate, Side, killed_in};
+use super::states::{Fate, killed_in};
 use super::world::{MOVE, Move, NEW_CONFIG, run_as_printed};
 
 /// Records that are tampered with: one is changed, one removed, one copied under another id, and of one the embedding is changed.

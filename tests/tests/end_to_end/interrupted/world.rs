@@ -29,7 +29,7 @@ pub(super) struct Move {
     /// Where the data is; none for tier local, whose data is in the place.
     pub(super) source: Option<Database>,
     pub(super) target: Database,
-    valkey: String,
+    pub(super) valkey: String,
 }
 
 /// What an undisturbed move comes to.
