@@ -33,8 +33,9 @@ async fn at_any_moment(new: impl AsyncFn() -> Move, took: Duration, mut random: 
         let this = new().await;
         let moment = took * part / KILLED_ONCE + random.up_to(took / KILLED_ONCE);
         let reached = killed_at(&this, moment).await;
-        let printed = if reached >= 2 && reached < 5 { Some(this.source_is_fenced().await) } else { None };
-        if reached >= 1 && reached < 5 {
+        // One that was verified may have left its source for good.
+        let printed = if (2..4).contains(&reached) { Some(this.source_is_fenced().await) } else { None };
+        if (1..5).contains(&reached) {
             this.target_is_taken().await;
         }
         let outcome = match printed {

@@ -6,6 +6,8 @@
 //! What must not come in: what a move is when nothing interrupts it.
 
 mod aborts;
+mod faults;
+mod full;
 mod gate;
 mod kills;
 mod races;

@@ -72,15 +72,19 @@ pub(super) async fn copy_database() -> Database {
 pub(super) async fn gated_database() -> Database {
     static GATED: OnceCell<Database> = OnceCell::const_new();
     let prepare = async || {
-        let services = services().await;
-        let database = services.pgvector.database().await;
-        database.execute("CREATE EXTENSION vector").await;
-        let section = json!({ "postgres": { "url": database.url() }, "valkey": { "url": services.valkey.database() } });
-        open("federated", section, Opening::Prepare).await.storage.close().await.unwrap();
-        gate::build(&database, Side::Target).await;
+        let database = services().await.pgvector.database().await;
+        gate(&database).await;
         database
     };
     copy(GATED.get_or_init(prepare).await).await
+}
+
+/// Makes the empty schema of tier federated in a new database, and a gate in it.
+pub(super) async fn gate(database: &Database) {
+    database.execute("CREATE EXTENSION vector").await;
+    let section = json!({ "postgres": { "url": database.url() }, "valkey": { "url": services().await.valkey.database() } });
+    open("federated", section, Opening::Prepare).await.storage.close().await.unwrap();
+    gate::build(database, Side::Target).await;
 }
 
 /// A copy of a database that nobody uses, owned by the same role.

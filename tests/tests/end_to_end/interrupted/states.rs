@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
 use super::gate::{self, Gate, Point, Side, until_nobody_is_in};
-use super::world::{MOVE, Move};
+use super::world::{MOVE, Move, NEW_CONFIG, run_as_printed};
 
 /// What becomes of the write that the command was killed in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,6 +79,14 @@ async fn in_each_write(fate: Fate) {
         let is_fenced = !matches!((point, fate, side), (Point::Planned, ..) | (Point::Fenced, Fate::Lost, Side::Source));
         if is_fenced && (point, fate) != (Point::Moved, Fate::Late) && point != Point::CutOver {
             this.source_is_fenced().await;
+        }
+        if (point, fate) == (Point::CutOver, Fate::Lost) {
+            // The source is left for good, and what it says leads on to where the command is that finishes the move.
+            let log = this.place.clone().with_env("MOSAIC_LOG__FILTER", "error");
+            let refused = log.run(&["serve"]).await.fails_with(&["this data was moved", "go on there: mosaic serve --config "]);
+            assert!(refused.stderr.contains(NEW_CONFIG), "{}", refused.stderr);
+            let printed = this.target_is_taken().await;
+            this.arrived(&run_as_printed(&this.place, &printed.finish).await.exit(0)).await;
         }
         this.finishes().await;
     }
