@@ -83,12 +83,15 @@ pub trait Storage: Send + Sync {
     }
 
     /// Removes everything that Mosaic made where the data is: records, documents, embeddings, and what they are kept in. Only what
-    /// others may use too, as an extension of the database, stays. Every call after it fails.
+    /// others may use too, as an extension of the database, stays. `state` is a write that must succeed for that, in the same transaction.
+    /// Every call after it fails.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Unsupported`] for a backend that cannot: data cannot be moved to its tier then, since nobody could take it back.
-    /// Those of the backend itself; nothing was removed then.
-    async fn erase(&self) -> Result<()> {
+    /// [`crate::ErrorKind::Stale`] when the state write's expectation does not hold, and those of the backend itself; nothing was removed
+    /// then.
+    async fn erase(&self, state: &StateWrite) -> Result<()> {
+        let _ = state;
         Err(Error::new(crate::ErrorKind::Unsupported, "this tier cannot be emptied").hint("move to a tier that can"))
     }
 

@@ -136,8 +136,11 @@ impl Storage for SqlStorage {
         transacting!(self.connections, Work::Maintenance, connection => tally::tally(connection))
     }
 
-    async fn erase(&self) -> Result<()> {
-        transacting!(self.connections, Work::Maintenance, connection => self.tables.erase(connection))
+    async fn erase(&self, state: &StateWrite) -> Result<()> {
+        transacting!(self.connections, Work::Maintenance, connection => async {
+            state::write(connection, state).await?;
+            self.tables.erase(connection).await
+        })
     }
 
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {

@@ -104,8 +104,11 @@ impl Storage for MemoryStorage {
         Ok(loaded)
     }
 
-    async fn erase(&self) -> Result<()> {
-        self.close().await
+    async fn erase(&self, state: &StateWrite) -> Result<()> {
+        let mut tables = self.write()?;
+        tables.put_state(state)?;
+        *tables = Tables::closed();
+        Ok(())
     }
 
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {

@@ -70,7 +70,10 @@ impl Undo {
     /// Whether the target holds what a move makes first, and nothing else: no gateway ever started there.
     async fn is_left_over(&self) -> Result<bool> {
         match &self.target {
-            Some(target) => Ok(target.slot.document().is_none() && Contents::of(target).await? == Contents::Nothing),
+            Some(target) => {
+                let is_bare = target.slot.document().is_none() && Contents::of(target).await? == Contents::Nothing;
+                Ok(is_bare && target.somebody().await?.is_none())
+            }
             None => Ok(false),
         }
     }
@@ -88,10 +91,15 @@ impl Undo {
     /// Removes what was made in the target, then takes the fence down. Cut off in between, it is done again.
     ///
     /// # Errors
-    /// Those of both sides.
+    /// [`ErrorKind::Conflict`] when the move went on meanwhile, or somebody began to work in the target: nothing was changed then. Those of
+    /// both sides.
     pub async fn run(&mut self) -> Result<()> {
         if let Some(target) = self.target.as_ref().filter(|_| self.erases) {
-            target.storage.erase().await?;
+            // Since it was looked at, somebody was asked, who may have taken their time.
+            if target.slot.document().is_none() && !self.is_left_over().await? {
+                return Err(Error::new(ErrorKind::Conflict, "somebody has begun to work in the target").hint("run this again"));
+            }
+            target.storage.erase(&target.slot.removal()).await.map_err(document::overtaken)?;
         }
         if self.lifts {
             self.source.slot.remove().await?;

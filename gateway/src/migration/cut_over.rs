@@ -1,7 +1,7 @@
 //! Cutting over: the new config, then the mark on the source, then the one on the target, after which gateways start there. Each may be
 //! done twice. What must not come in: whether it is time.
 
-use mosaic_core::{Clock as _, ErrorKind, Result, StateWrite, Storage, SystemClock};
+use mosaic_core::{Clock as _, ErrorKind, Result, StateWrite, SystemClock};
 
 use super::document::{Document, Fence, FenceState, Journal, JournalState};
 use super::side::Side;
@@ -19,7 +19,7 @@ pub(super) async fn cut_over(
     journal: &mut Journal,
     successor: &Successor,
 ) -> Result<()> {
-    take_documents(&*source.storage, &*target.storage).await?;
+    take_documents(source, target, journal).await?;
     successor.write().await?;
     if fence.state != FenceState::Moved {
         let moved = Fence { state: FenceState::Moved, new_config: successor.path.clone(), at: SystemClock.now(), ..fence };
@@ -32,16 +32,23 @@ pub(super) async fn cut_over(
 }
 
 /// Takes the documents along that mean something beyond one gateway's life.
-async fn take_documents(source: &dyn Storage, target: &dyn Storage) -> Result<()> {
+async fn take_documents(source: &Side, target: &mut Side, journal: &Journal) -> Result<()> {
+    let mut writes = Vec::new();
     for name in documents::MOVED {
-        let (from, to) = (source.state(name).await?, target.state(name).await?);
+        let (from, to) = (source.storage.state(name).await?, target.storage.state(name).await?);
         let (value, expect) = (from.map(|state| state.value), to.as_ref().map_or(0, |state| state.version));
         if value != to.map(|state| state.value) {
-            match target.put_state(&StateWrite { name: (*name).to_owned(), value, expect }).await {
-                // Written by an answer that was lost, as it should be.
-                Err(error) if error.kind() == ErrorKind::Stale => {}
-                outcome => drop(outcome?),
-            }
+            writes.push(StateWrite { name: (*name).to_owned(), value, expect });
+        }
+    }
+    // Another run may have ended the move while this one lay still, and a gateway be at work here. If not, what was seen above is what a
+    // move finds, and what anybody writes from now on has another version.
+    target.slot.put(Document::Target(journal.clone())).await?;
+    for write in writes {
+        match target.storage.put_state(&write).await {
+            // Written by an answer that was lost, as it should be, or by another run.
+            Err(error) if error.kind() == ErrorKind::Stale => {}
+            outcome => drop(outcome?),
         }
     }
     Ok(())

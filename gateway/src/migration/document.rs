@@ -160,9 +160,23 @@ impl Slot {
         self.document.as_ref()
     }
 
+    /// Makes sure that the document is as it was seen last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when somebody else wrote it meanwhile; those of the storage.
+    pub(super) async fn check(&self) -> Result<()> {
+        let version = self.storage.state(MIGRATION).await?.map_or(0, |state| state.version);
+        if version == self.version { Ok(()) } else { Err(another_run()) }
+    }
+
     /// The write that puts a document here, for a batch that is to take effect together with it.
     pub(super) fn write_of(&self, document: &Document) -> StateWrite {
         StateWrite { name: MIGRATION.to_owned(), value: Some(json!(document)), expect: self.version }
+    }
+
+    /// The write that removes the document, or makes sure that there is none.
+    pub(super) fn removal(&self) -> StateWrite {
+        StateWrite { name: MIGRATION.to_owned(), value: None, expect: self.version }
     }
 
     /// That such a write took effect: versions count writes.
@@ -186,8 +200,7 @@ impl Slot {
     /// # Errors
     /// As [`Self::put`].
     pub(super) async fn remove(&mut self) -> Result<()> {
-        let write = StateWrite { name: MIGRATION.to_owned(), value: None, expect: self.version };
-        self.version = self.storage.put_state(&write).await.map_err(overtaken)?;
+        self.version = self.storage.put_state(&self.removal()).await.map_err(overtaken)?;
         self.document = None;
         Ok(())
     }
@@ -198,7 +211,10 @@ pub(super) fn overtaken(error: Error) -> Error {
     if error.kind() != ErrorKind::Stale {
         return error;
     }
+    another_run().source(error)
+}
+
+fn another_run() -> Error {
     Error::new(ErrorKind::Conflict, "another run of this move is under way, or has ended it")
         .hint("let that one come to its end, or run this again")
-        .source(error)
 }

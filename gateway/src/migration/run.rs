@@ -64,10 +64,13 @@ pub(super) async fn advance(
     let (fence, mut journal) = begin(source, target, files, seen).await?;
     if journal.state < JournalState::Verified {
         copy(source, target, &mut journal, progress).await?;
-        check_counts(source, &journal).await?;
-        if !verify(target, &journal, progress).await? {
-            return Ok(Outcome::Different(differences(source, target).await?));
+        if !verify(source, target, &journal, progress).await? {
+            let found = differences(source, target).await?;
+            // Where another run has ended the move, somebody may be at work there.
+            target.slot.check().await?;
+            return Ok(Outcome::Different(found));
         }
+        check_counts(source, &journal).await?;
         go_to(target, &mut journal, JournalState::Verified).await?;
     }
     if let Some(vectors) = &target.vectors {
@@ -125,7 +128,7 @@ fn planned(id: Id, source: &Side, target: &Side, files: &Files<'_>) -> Journal {
 /// of a gateway and a move that come at once, one sees the other.
 async fn take(target: &mut Side, journal: Journal) -> Result<Journal> {
     if let Contents::Data(held) = Contents::of(target).await? {
-        return Err(contents::refusal(target, &held));
+        return Err(occupied(target, &held).await);
     }
     target.slot.put(Document::Target(journal.clone())).await?;
     if let Some(gateway) = target.somebody().await? {
@@ -168,6 +171,14 @@ async fn make_room(target: &mut Side, journal: &mut Journal) -> Result<()> {
             *journal = next;
             Ok(())
         }
-        Contents::Data(held) => Err(contents::refusal(target, &held)),
+        Contents::Data(held) => Err(occupied(target, &held).await),
+    }
+}
+
+/// Why nothing is moved to where data is; unless another run of the same move has put it there meanwhile.
+async fn occupied(target: &Side, held: &str) -> Error {
+    match target.slot.check().await {
+        Ok(()) => contents::refusal(target, held),
+        Err(error) => error,
     }
 }

@@ -16,6 +16,7 @@ mod crash;
 mod docs;
 mod embeddings;
 mod harness;
+mod interrupted;
 mod refusals;
 mod requests;
 mod servers;

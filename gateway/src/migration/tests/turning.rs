@@ -53,8 +53,8 @@ impl Storage for TurningStorage {
         turn(self.0.load(records, state)).await
     }
 
-    async fn erase(&self) -> Result<()> {
-        turn(self.0.erase()).await
+    async fn erase(&self, state: &StateWrite) -> Result<()> {
+        turn(self.0.erase(state)).await
     }
 
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {
