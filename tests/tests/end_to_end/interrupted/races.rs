@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::gate::{Gate, Point, Side};
 use super::running::Running;
@@ -34,7 +34,7 @@ fn ended_or_overtaken(outcome: Outcome) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_runs_at_once_what_comes_is_right() {
     let mut random = Random::new("two runs at once");
-    for from_local in [true, false, false, false, false] {
+    for from_local in [true, false, false, false] {
         let this = if from_local { Move::from_local().await } else { Move::from_standalone().await };
         let first = this.start(MOVE);
         tokio::time::sleep(random.up_to(LATER)).await;
@@ -118,7 +118,7 @@ async fn comes_up(gateway: &Gateway) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_on_the_source_and_a_move_are_never_at_work_at_once() {
     let mut random = Random::new("a gateway on the source");
-    for _ in 0..8 {
+    for _ in 0..6 {
         let this = Move::from_standalone().await;
         let gateway_first = random.below(2) == 0;
         let offset = random.up_to(LATER);
@@ -165,7 +165,7 @@ async fn what_a_command_acknowledged_on_the_source_is_in_the_target_or_nothing_w
     let mut random = Random::new("commands on the source");
     let user = json!({ "kind": "user", "id": "aaaaaaaa-aaaa-4aaa-aaaa-aaaaaaaaaaaa", "login": "latecomer", "name": "x", "role": "member",
         "created_at": "2026-01-01T00:00:00Z" });
-    for round in 0..8 {
+    for round in 0..6 {
         let this = Move::from_standalone().await;
         this.place.write("latecomer.log", user.to_string() + "\n");
         let command: &[&str] =
@@ -207,7 +207,7 @@ async fn what_a_command_acknowledged_on_the_source_is_in_the_target_or_nothing_w
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_on_the_target_and_a_move_are_never_at_work_at_once() {
     let mut random = Random::new("a gateway on the target");
-    for _ in 0..6 {
+    for _ in 0..5 {
         let this = Move::from_standalone().await;
         let place = this.as_federated();
         let offset = random.up_to(LATER * 2);
@@ -234,6 +234,5 @@ async fn a_gateway_on_the_target_and_a_move_are_never_at_work_at_once() {
             // The administrator that its first start made gives way.
             this.finishes().await;
         }
-        let _: Value = this.reached().await;
     }
 }

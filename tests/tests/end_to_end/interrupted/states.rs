@@ -72,6 +72,10 @@ async fn a_move_that_is_killed_while_a_write_takes_effect_finishes() {
 
 async fn in_each_write(fate: Fate) {
     for (side, point, lost, late) in WRITES {
+        if fate == Fate::Late && matches!((side, point), (Side::Target, Point::Fenced | Point::Records | Point::Verified)) {
+            // What is true then is what is true when the next write is lost.
+            continue;
+        }
         println!("killed in {point:?} of the {side:?}, {fate:?}");
         let this = Move::gated_from_standalone().await;
         killed_in(&this, side, point, fate).await;
