@@ -16,6 +16,7 @@ mod crash;
 mod docs;
 mod embeddings;
 mod harness;
+mod moving;
 mod refusals;
 mod requests;
 mod servers;

@@ -1,0 +1,9 @@
+//! Moving up a tier, `mosaic migrate tier`, between real tiers: what is there afterwards, what keeps a move from beginning, and how it is
+//! said. What must not come in: moves that are interrupted.
+
+mod catalogue;
+mod moves;
+mod world;
+
+use catalogue::Listing;
+use world::{Summary, World};
