@@ -3,6 +3,8 @@
 
 mod catalogue;
 mod moves;
+mod sources;
+mod targets;
 mod world;
 
 use catalogue::Listing;

@@ -8,7 +8,7 @@ use mosaic_core::{Backend, Embedding, Kind, Opening, Options, Record, State, Sys
 use mosaic_federated as _;
 use mosaic_pglite as _;
 use mosaic_postgres as _;
-use mosaic_tests::generator::{Generator, fill, read_back};
+use mosaic_tests::generator::{Generator, Size, fill, read_back};
 use mosaic_tests::services::Database;
 use serde_json::{Value, json};
 
@@ -30,9 +30,15 @@ pub(super) struct World {
     pub(super) stack: Stack,
 }
 
+/// Data enough for a move that is refused, or whose end alone matters.
+pub(super) fn a_little(seed: u64) -> Generator {
+    let size = Size { users: 3, teams: 1, tasks: 6, notes: 3, sessions: 1, messages: 2, embeddings: 4, dimensions: 4 };
+    Generator::new(seed, size)
+}
+
 /// How both sides of a move are at one moment.
 pub(super) struct Sides {
-    databases: [Listing; 2],
+    databases: Vec<Listing>,
     local: Option<(Vec<Record>, Vec<Embedding>, Vec<Option<State>>)>,
 }
 
@@ -127,9 +133,52 @@ impl World {
         Summary::of(&self.migrate(&["--yes", "--json"]).await.exit(0))
     }
 
+    /// A move is refused with one line that holds all of `names`, as its plan says, in the same words, and nothing is changed by either: in
+    /// the databases of this world and in `others`, in tier local, and in the directory. Answers the plan.
+    pub(super) async fn refuses(&self, others: &[&Database], names: &[&str]) -> Summary {
+        let before = self.all(others).await;
+        let plan = self.refuses_in_the_same_words(names).await;
+        before.assert_same(&self.all(others).await);
+        plan
+    }
+
+    async fn all(&self, others: &[&Database]) -> Sides {
+        let mut sides = self.sides().await;
+        for other in others {
+            sides.databases.push(Listing::of(other).await);
+        }
+        sides
+    }
+
+    /// The same, for what nobody can look into, or somebody is at work on: only the directory is looked at, too.
+    pub(super) async fn refuses_in_the_same_words(&self, names: &[&str]) -> Summary {
+        let before = self.files();
+        let plan = self.migrate(&["--dry-run"]).await.fails_with(names);
+        let json = self.migrate(&["--dry-run", "--json"]).await.fails_with(names);
+        let run = self.migrate(&["--yes"]).await.fails_with(names);
+        assert_eq!((&json.stderr, &run.stderr), (&plan.stderr, &plan.stderr), "the plan says what the run says");
+        assert_eq!(run.text(), plan.text());
+        assert_eq!(self.files(), before, "nothing is made");
+        let summary = Summary::of(&json);
+        assert_eq!(summary.outcome(), "blocked");
+        let blockers = summary.0["blockers"].as_array().unwrap();
+        let line = format!("error: {} ({})\n", blockers[0]["message"].as_str().unwrap(), blockers[0]["hint"].as_str().unwrap());
+        assert!(blockers.len() == 1 && blockers[0]["code"].is_string(), "{blockers:?}");
+        assert!(plan.stderr.contains(blockers[0]["message"].as_str().unwrap()), "{line} is not {}", plan.stderr);
+        summary
+    }
+
+    /// The names of what is in the directory.
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.place.path("")).expect("a test's directory can be read").flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
     /// What is in all databases and, where it was made, in the directory of tier local.
     pub(super) async fn sides(&self) -> Sides {
-        let databases = [Listing::of(&self.standalone).await, Listing::of(&self.stack.database).await];
+        let databases = vec![Listing::of(&self.standalone).await, Listing::of(&self.stack.database).await];
         let mut local = None;
         if self.place.data_dir().join("engine").exists() {
             let backend = self.open("local").await;
