@@ -83,7 +83,8 @@ pub enum Opening {
     #[default]
     Prepare,
     /// Nothing: where something would have to be made, opening fails as [`crate::ErrorKind::NotFound`], with the [name](Place::name) of the
-    /// place as `place`; where it would have to be brought up to date, as [`crate::ErrorKind::Config`].
+    /// place as `place`; where it would have to be brought up to date, as [`crate::ErrorKind::Config`], with the place's
+    /// [identity](Place::identity), where that is known, as `identity`.
     AsItIs,
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_core::{Backend, Options, Place, Result};
+use mosaic_core::{Backend, ErrorKind, Opening, Options, Place, Result};
 use mosaic_sql::server::{Probe, Server, ServerConnections};
 use mosaic_sql::{SqlStorage, Tables};
 
@@ -23,7 +23,13 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
     };
     let ((identity, place), connection) = tokio::try_join!(check(&server), cache)?;
     let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), Tables::Pgvector, options.opening).await;
-    let storage = storage.map_err(|error| error.with("place", &place.name))?;
+    let storage = storage.map_err(|error| {
+        let error = error.with("place", &place.name);
+        match (&place.identity, error.kind()) {
+            (Some(identity), ErrorKind::Config) if options.opening == Opening::AsItIs => error.with("identity", identity),
+            _ => error,
+        }
+    })?;
     let (vectors, indexes) = storage.pgvector();
     let instance = instance::name(&storage, options.clock.now(), &identity, options.opening).await?;
     let (cache, line) = ValkeyCache::new(valkey, connection, &instance);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mosaic_core::memory::MemoryCache;
-use mosaic_core::{Backend, Options, Result};
+use mosaic_core::{Backend, ErrorKind, Opening, Options, Result};
 use mosaic_sql::server::{Probe, ServerConnections};
 use mosaic_sql::{SqlStorage, Tables};
 
@@ -19,7 +19,13 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
     let place = probe.place();
     probe.schema()?;
     let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), Tables::Plain, options.opening).await;
-    let storage = storage.map_err(|error| error.with("place", &place.name))?;
+    let storage = storage.map_err(|error| {
+        let error = error.with("place", &place.name);
+        match (&place.identity, error.kind()) {
+            (Some(identity), ErrorKind::Config) if options.opening == Opening::AsItIs => error.with("identity", identity),
+            _ => error,
+        }
+    })?;
     Ok(Backend {
         vectors: Some(Arc::new(storage.vectors(config.vector_memory()))),
         storage: Arc::new(storage),
