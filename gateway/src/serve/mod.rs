@@ -103,8 +103,8 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         () = signals.next() => Ok(()),
     };
     let stopped = drain(&stop, &tasks, &mut signals).await;
-    if stopped.is_ok() {
-        close(&backend, &mut signals).await;
+    if stopped.is_ok() && close(&backend, &mut signals).await {
+        tracing::info!("stopped");
     }
     outcome.and(stopped)
 }
@@ -144,14 +144,17 @@ async fn drain(stop: &Stop, tasks: &TaskTracker, signals: &mut Signals) -> Resul
     Ok(())
 }
 
-/// Closes the storage. What was acknowledged is safe already, so nothing here is worth a failure.
-async fn close(backend: &Backend, signals: &mut Signals) {
+/// Closes the storage; answers whether that went well. What was acknowledged is safe already, so nothing here is worth a failure.
+async fn close(backend: &Backend, signals: &mut Signals) -> bool {
     tokio::select! {
-        closed = timeout(CLOSE_TIME, backend.storage.close()) => match closed {
-            Ok(Ok(())) => tracing::info!("stopped"),
-            Ok(Err(error)) => tracing::warn!("the storage did not close well: {error:?}"),
-            Err(_) => tracing::warn!("the storage did not close in time"),
-        },
-        () = signals.next() => {}
+        closed = timeout(CLOSE_TIME, backend.storage.close()) => {
+            match &closed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!("the storage did not close well: {error:?}"),
+                Err(_) => tracing::warn!("the storage did not close in time"),
+            }
+            matches!(closed, Ok(Ok(())))
+        }
+        () = signals.next() => false,
     }
 }
