@@ -2,7 +2,9 @@
 //! said. What must not come in: moves that are interrupted.
 
 mod catalogue;
+mod cut_over;
 mod moves;
+mod rehearsals;
 mod sources;
 mod targets;
 mod world;

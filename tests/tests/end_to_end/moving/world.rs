@@ -71,6 +71,13 @@ impl World {
         self.place.write("mosaic.config.json", format!("{config:#}"));
     }
 
+    /// Changes the config as it is.
+    pub(super) fn configure_further(&self, change: impl FnOnce(&mut Value)) {
+        let mut config = serde_json::from_slice(&self.place.read("mosaic.config.json")).expect("the config is JSON");
+        change(&mut config);
+        self.place.write("mosaic.config.json", format!("{config:#}"));
+    }
+
     /// Where the config of the gateway on the target goes.
     pub(super) fn new_config(&self) -> PathBuf {
         self.place.path(&format!("mosaic.config.{}.json", self.to))
