@@ -45,11 +45,6 @@ impl Listing {
         changed.dedup();
         assert!(changed.is_empty(), "changed in the database: {changed:?}");
     }
-
-    /// The names of what is there.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
 }
 
 async fn rows(connection: &mut PgConnection, sql: &str) -> Vec<(String, String)> {

@@ -1,6 +1,7 @@
 //! Moving up a tier, `mosaic migrate tier`, between real tiers: what is there afterwards, what keeps a move from beginning, and how it is
 //! said. What must not come in: moves that are interrupted.
 
+mod asking;
 mod catalogue;
 mod cut_over;
 mod moves;
