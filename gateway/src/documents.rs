@@ -14,3 +14,24 @@ pub const MIGRATION: &str = "migration";
 
 /// Those that go along. The others are about processes and places, which do not.
 pub const MOVED: &[&str] = &[FIRST_ADMIN, CURSOR_KEY];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those that are about processes and places.
+    const LEFT_BEHIND: &[&str] = &[GATEWAYS, EMBEDDINGS_LEASE, MIGRATION];
+
+    /// Whoever adds a document decides what becomes of it when the data moves.
+    #[test]
+    fn each_document_goes_along_or_is_left_behind() {
+        let source = include_str!("documents.rs");
+        let named = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(": &str = \"")?.1.strip_suffix("\";"));
+        let mut named: Vec<_> = named.collect();
+        let mut known = [MOVED, LEFT_BEHIND].concat();
+        named.sort_unstable();
+        known.sort_unstable();
+        assert!(named.len() >= 5);
+        assert_eq!(named, known);
+    }
+}
