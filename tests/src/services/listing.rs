@@ -1,22 +1,24 @@
 //! Everything that a database holds, as the server itself tells it: tables with their columns and rows, whatever else is in the catalogue,
-//! and extensions. What must not come in: what Mosaic makes of it.
+//! and extensions. What must not come in: which of it is Mosaic's.
 
 use std::collections::BTreeMap;
 
-use mosaic_tests::services::Database;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use super::postgres::Database;
 
 /// What is Mosaic's and the operator's, and not the server's own.
 const OWN: &str = "nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%'";
 
 /// What a database holds, each thing with what tells whether it has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listing(BTreeMap<String, String>);
+pub struct Listing(BTreeMap<String, String>);
 
 impl Listing {
     /// Of everything in it, now.
-    pub(super) async fn of(database: &Database) -> Self {
-        let mut connection = PgConnection::connect(&database.admin_url()).await.expect("a test's database can be reached");
+    pub async fn of(database: &Database) -> Self {
+        let mut connection =
+            PgConnection::connect(&database.admin_url()).await.unwrap_or_else(|error| panic!("{}: {error}", database.name));
         let things = format!(
             "SELECT format('%s %I.%I', relkind, nspname, relname), concat(relfilenode, ' ', (SELECT string_agg(concat_ws(' ', \
                 attnum, attname, format_type(atttypid, atttypmod), attnotnull), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = c.oid)) \
@@ -39,7 +41,7 @@ impl Listing {
 
     /// Fails, naming what it is, if anything was added, changed or removed up to `now`.
     #[track_caller]
-    pub(super) fn assert_same(&self, now: &Self) {
+    pub fn assert_same(&self, now: &Self) {
         let mut changed: Vec<_> = self.0.keys().chain(now.0.keys()).filter(|thing| self.0.get(*thing) != now.0.get(*thing)).collect();
         changed.sort();
         changed.dedup();

@@ -104,7 +104,6 @@ async fn a_source_on_standalone_is_closed_and_leads_on_and_back() {
     check("standalone").await;
 }
 
-/// A move whose last step is kept from being done: a file comes into the place of the new config while it is under way.
 #[tokio::test]
 async fn while_a_move_is_under_way_both_sides_are_closed_and_lead_to_its_end() {
     let data = a_little(52);
@@ -150,4 +149,25 @@ async fn while_a_move_is_under_way_both_sides_are_closed_and_lead_to_its_end() {
     // Whoever would undo it now is told how to return.
     let undoing = [&finishing[..], &["--abort", "--yes"]].concat();
     world.place.run(&undoing).await.fails_with(&["come to its end", "--return"]);
+}
+
+/// All of the config is in the environment, where a tier counts before the new config's.
+#[tokio::test]
+async fn a_move_without_a_config_file_says_that_the_environment_counts_before_the_new_one() {
+    let data = a_little(53);
+    let world = World::with("standalone", "federated", &data).await;
+    std::fs::remove_file(world.place.path("mosaic.config.json")).unwrap();
+    let place = world.stack.place().with_env("MOSAIC_STANDALONE__POSTGRES__URL", world.standalone.url());
+    let on = |tier: &str| place.clone().with_env("MOSAIC_TIER", tier);
+    let said = on("standalone").run(&["migrate", "tier", "--to", "federated", "--yes"]).await.exit(0);
+    assert!(said.stderr.contains("MOSAIC_TIER is set, and counts before the config"), "{}", said.stderr);
+    let new_config = place.path("mosaic.config.federated.json");
+    assert!(said.text().contains(&format!("mosaic serve --config {}", new_config.display())), "{}", said.text());
+    assert_eq!(serde_json::from_slice::<Value>(&std::fs::read(&new_config).unwrap()).unwrap(), json!({ "tier": "federated" }));
+
+    let back = "mosaic migrate tier --to federated --return";
+    is_closed(&on("standalone"), &["this data was moved to another tier", back]).await;
+    let gateway = Gateway::start_in(&on("federated")).await;
+    gateway.anonymous().with_token(data.administrator_secret()).get("/api/v1/me").await.expect(200);
+    gateway.stop().await;
 }

@@ -2,7 +2,6 @@
 //! said. What must not come in: moves that are interrupted.
 
 mod asking;
-mod catalogue;
 mod cut_over;
 mod moves;
 mod rehearsals;
@@ -10,5 +9,4 @@ mod sources;
 mod targets;
 mod world;
 
-use catalogue::Listing;
 use world::{Summary, World};

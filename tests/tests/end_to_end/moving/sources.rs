@@ -51,6 +51,10 @@ async fn a_source_whose_schema_does_not_fit_is_refused() {
     database.execute(insert).await;
     world.refuses(&[], &["side=source", "newer version of Mosaic", "migration=9999", "use that version"]).await;
     database.execute("DELETE FROM mosaic_migrations WHERE version = 9999").await;
+
+    database.execute("CREATE TABLE aside AS SELECT * FROM mosaic_migrations; DELETE FROM mosaic_migrations WHERE version = 13").await;
+    world.refuses(&[], &["side=source", "the schema is older than this version", "behind=1", "mosaic serve"]).await;
+    database.execute("INSERT INTO mosaic_migrations SELECT * FROM aside WHERE version = 13").await;
     world.migrate(&["--dry-run"]).await.exit(0);
 }
 

@@ -9,10 +9,9 @@ use mosaic_federated as _;
 use mosaic_pglite as _;
 use mosaic_postgres as _;
 use mosaic_tests::generator::{Generator, Size, fill, read_back};
-use mosaic_tests::services::Database;
+use mosaic_tests::services::{Database, Listing};
 use serde_json::{Value, json};
 
-use super::Listing;
 use crate::harness::{Outcome, Place};
 use crate::servers::{Stack, services};
 
