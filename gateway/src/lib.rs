@@ -31,6 +31,7 @@ pub mod search;
 pub mod secret;
 pub mod serve;
 mod services;
+mod shell;
 pub mod telemetry;
 pub mod transfer;
 mod values;

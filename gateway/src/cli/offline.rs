@@ -16,6 +16,7 @@ use crate::migration::{self, Purpose};
 use crate::open;
 use crate::presence::Presence;
 use crate::services::Services;
+use crate::shell::quoted;
 
 /// Opens the configured tier for a command, works on its storage, and closes it, whether the work succeeds or not. Whoever writes says
 /// meanwhile that they are there, as a gateway does.
@@ -90,12 +91,6 @@ fn command_line(arguments: impl Iterator<Item = OsString>, url: &str) -> String 
         .map(|argument| quoted(&argument))
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// An argument as a shell takes it.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) { argument.to_owned() } else { format!("'{}'", argument.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

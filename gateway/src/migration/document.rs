@@ -12,6 +12,7 @@ use serde_json::json;
 use super::fingerprint::{Fingerprints, subjects};
 use super::report::Moved;
 use crate::documents::MIGRATION;
+use crate::shell::quoted;
 
 /// What a side of a move says of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,7 +126,8 @@ impl Journal {
 
 /// The command that goes on with a move to this tier, or does what `option` says with it.
 pub(super) fn command(to: &str, config: Option<&Path>, option: &str) -> String {
-    let config = config.map(|path| format!(" --config {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display()));
+    let config = config.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    let config = config.map(|path| format!(" --config {}", quoted(&path.to_string_lossy())));
     let space = if option.is_empty() { "" } else { " " };
     format!("mosaic migrate tier --to {to}{}{space}{option}", config.unwrap_or_default())
 }

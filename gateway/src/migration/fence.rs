@@ -7,6 +7,7 @@ use mosaic_core::{Error, ErrorKind, Result, Storage};
 use super::document::{self, Document, Fence, FenceState, Journal, Stage};
 use crate::documents::MIGRATION;
 use crate::presence::Presence;
+use crate::shell::quoted;
 
 /// What somebody wants of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Fence {
             FenceState::Fenced => error("this data is being moved to another tier").hint(to_finish(&self.to.tier, self.config.as_deref())),
             FenceState::Moved => error("this data was moved to another tier").hint(format!(
                 "go on there: mosaic serve --config {}; or return to what is here, without what was written there: {}",
-                self.new_config.display(),
+                quoted(&self.new_config.to_string_lossy()),
                 document::command(&self.to.tier, self.config.as_deref(), "--return")
             )),
         }

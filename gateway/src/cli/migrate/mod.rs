@@ -17,6 +17,7 @@ use super::output;
 use super::progress::waiting;
 use crate::config::Config;
 use crate::migration::{Migration, Moved, Outcome, Plan, Progress, Survey};
+use crate::shell::quoted;
 use answer::Answer;
 use bars::Bars;
 
@@ -159,7 +160,7 @@ impl Tier {
             } else {
                 output::line(&format!("{how}: {}{took}", answer::counted(moved)))?;
             }
-            output::line(&format!("go on with: mosaic serve --config {}", moved.new_config.display()))?;
+            output::line(&format!("go on with: mosaic serve --config {}", quoted(&moved.new_config.to_string_lossy())))?;
             if std::env::var_os("MOSAIC_TIER").is_some_and(|tier| tier != moved.to.tier.as_str()) {
                 output::note(&format!("MOSAIC_TIER is set, and counts before the config: set it to {}, or unset it", moved.to.tier));
             }
