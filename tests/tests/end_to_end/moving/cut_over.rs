@@ -171,3 +171,34 @@ async fn a_move_without_a_config_file_says_that_the_environment_counts_before_th
     gateway.anonymous().with_token(data.administrator_secret()).get("/api/v1/me").await.expect(200);
     gateway.stop().await;
 }
+
+/// A config elsewhere, under a name that a shell would take apart: what is beside it is found from everywhere.
+#[tokio::test]
+async fn a_move_by_a_config_elsewhere_names_commands_that_a_shell_takes() {
+    let world = World::with("standalone", "federated", &a_little(54)).await;
+    let directory = world.place.path("ada's team");
+    std::fs::create_dir(&directory).unwrap();
+    world.place.write("ada's team/secrets.pg", format!("{}\n", world.stack.database.password));
+    world.configure(|config| {
+        config["federated"]["postgres"] = json!({ "url": world.stack.database.url_without_password(), "password_file": "secrets.pg" });
+    });
+    std::fs::rename(world.place.path("mosaic.config.json"), directory.join("the team.json")).unwrap();
+    let moved = world.place.run(&["migrate", "tier", "--to", "federated", "--yes", "--config", "ada's team/the team.json"]).await.exit(0);
+    let [old, new] = ["the team.json", "the team.federated.json"].map(|name| directory.join(name));
+    assert!(new.exists());
+    let quoted = |path: &std::path::Path| format!("'{}'", path.to_str().unwrap().replace('\'', r"'\''"));
+    assert!(moved.text().contains(&format!("mosaic serve --config {}", quoted(&new))), "{}", moved.text());
+
+    let before = world.place.clone().with_env("MOSAIC_CONFIG", old.to_str().unwrap());
+    let back = format!("mosaic migrate tier --to federated --config {} --return", quoted(&old));
+    is_closed(&before, &[&format!("mosaic serve --config {};", quoted(&new)), &back]).await;
+    let mut shell = std::process::Command::new("sh");
+    let command = before.command(&[]);
+    let script = back.replacen("mosaic ", &format!("{} ", command.get_program().to_str().unwrap()), 1) + " --yes";
+    shell.args(["-c", &script]).current_dir("/");
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    Gateway::start_in(&before).await.stop().await;
+    let after = world.place.clone().with_env("MOSAIC_CONFIG", new.to_str().unwrap());
+    Gateway::start_in(&after).await.stop().await;
+}

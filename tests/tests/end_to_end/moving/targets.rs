@@ -3,9 +3,9 @@
 use mosaic_tests::services::Database;
 use serde_json::{Value, json};
 
-use super::World;
 use super::world::{a_little, exported};
-use crate::harness::Gateway;
+use super::{Summary, World};
+use crate::harness::{Gateway, Tmpfs};
 use crate::servers::{Stack, federated, services};
 
 /// A world whose source has data, on tier standalone: that takes no engine.
@@ -133,6 +133,60 @@ async fn a_target_that_was_only_started_is_taken_over() {
     gateway.anonymous().with_token(old_token.trim()).get("/api/v1/me").await.problem(401, "unauthorized");
     gateway.anonymous().with_token(a_little(21).administrator_secret()).get("/api/v1/users").await.expect(200);
     gateway.stop().await;
+}
+
+/// Both were started once, and each has an administrator of the same name.
+#[tokio::test]
+async fn of_two_first_administrators_the_sources_stays() {
+    let world = World::new("standalone", "federated").await;
+    let first = first_start(&world.stack).await;
+    Gateway::start_in(&world.place).await.stop().await;
+    let [of_target, of_source] = [&first, &world.place].map(|place| place.read("mosaic-admin.token"));
+    let source = exported(&world.place).await;
+    world.moves().await;
+    assert!(exported(&world.moved()).await == source);
+    let gateway = Gateway::start_in(&world.moved()).await;
+    assert!(world.place.read("mosaic-admin.token") == of_source, "nobody else is made an administrator");
+    gateway.admin().get("/api/v1/users").await.expect(200);
+    let old_token = String::from_utf8(of_target).unwrap();
+    gateway.anonymous().with_token(old_token.trim()).get("/api/v1/me").await.problem(401, "unauthorized");
+    gateway.stop().await;
+    // Of whom it is known that a first start made them: so much can be replaced again, had it to be.
+    let state = async |tier: &str| {
+        let backend = world.open(tier).await;
+        let state = backend.storage.state("first-admin").await.unwrap().unwrap().value;
+        backend.storage.close().await.unwrap();
+        state
+    };
+    assert_eq!(state("federated").await, state("standalone").await);
+}
+
+#[tokio::test]
+async fn all_that_is_in_the_way_is_said_at_once() {
+    let world = world().await;
+    world.fill("federated", a_little(22).records(), []).await;
+    std::fs::write(world.new_config(), "mine").unwrap();
+    let before = world.sides().await;
+    for option in ["--dry-run", "--yes"] {
+        let outcome = world.migrate(&[option]).await.exit(1);
+        let said: Vec<_> = outcome.stderr.lines().collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("the target holds data already") && said[1].contains("another file is where"), "{said:?}");
+    }
+    let json = Summary::of(&world.migrate(&["--dry-run", "--json"]).await.exit(1));
+    assert_eq!((json.outcome(), json.0["blockers"].as_array().unwrap().len()), ("blocked", 2));
+    before.assert_same(&world.sides().await);
+}
+
+#[tokio::test]
+async fn where_the_new_config_cannot_be_written_nothing_is_moved() {
+    let mut world = world().await;
+    let disk = Tmpfs::new(1);
+    let config = disk.path().join("team.json");
+    std::fs::copy(world.place.path("mosaic.config.json"), &config).unwrap();
+    disk.make_read_only();
+    world.place = world.place.with_env("MOSAIC_CONFIG", config.to_str().unwrap());
+    world.refuses(&[], &["the new config cannot be written", "team.federated.json", "make its directory writable"]).await;
 }
 
 #[tokio::test]

@@ -38,7 +38,15 @@ pub(super) fn a_little(seed: u64) -> Generator {
 /// How both sides of a move are at one moment.
 pub(super) struct Sides {
     databases: Vec<Listing>,
-    local: Option<(Vec<Record>, Vec<Embedding>, Vec<Option<State>>)>,
+    local: Option<Local>,
+}
+
+/// What tier local holds.
+#[derive(PartialEq)]
+struct Local {
+    records: Vec<Record>,
+    embeddings: Vec<Embedding>,
+    documents: Vec<Option<State>>,
 }
 
 impl World {
@@ -194,7 +202,7 @@ impl World {
                 documents.push(backend.storage.state(name).await.unwrap());
             }
             backend.storage.close().await.unwrap();
-            local = Some((records, embeddings, documents));
+            local = Some(Local { records, embeddings, documents });
         }
         Sides { databases, local }
     }

@@ -115,8 +115,7 @@ async fn look_on(mut secrets: Secrets, turn: usize, trouble: Trouble) -> Vec<Str
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_move_shows_a_secret_or_leaves_one_behind() {
     let mut secrets = Secrets::new(Random::new("secrets of moves"));
-    let mut turn = secrets.below(WAYS.len());
-    let mut cases: Vec<Case> = Vec::new();
+    let first = secrets.below(WAYS.len());
     let troubles = [
         Trouble::Nothing,
         Trouble::Nothing,
@@ -126,10 +125,6 @@ async fn no_move_shows_a_secret_or_leaves_one_behind() {
         Trouble::NobodyListens,
         Trouble::TheTargetHoldsData,
     ];
-    for trouble in troubles {
-        let own = secrets.fork();
-        cases.push(look_on(own, turn, trouble).boxed());
-        turn += 1;
-    }
-    nothing_is_seen(cases).await;
+    let case = |(number, trouble): (usize, Trouble)| -> Case { look_on(secrets.fork(), first + number, trouble).boxed() };
+    nothing_is_seen(troubles.into_iter().enumerate().map(case).collect()).await;
 }
