@@ -46,7 +46,14 @@ async fn check(from: &'static str) {
     world.configure_further(|config| drop(config["federated"].as_object_mut().unwrap().remove("valkey")));
     let old_config = world.place.read("mosaic.config.json");
     let before = exported(&place).await;
+    std::fs::create_dir(place.path("temporary")).unwrap();
+    let place = place.clone().with_env("TMPDIR", place.path("temporary").to_str().unwrap());
+    let mut files = world.files();
     let said = place.run(&["migrate", "tier", "--to", "federated", "--yes"]).await.exit(0).text();
+    files.push("mosaic.config.federated.json".to_owned());
+    files.sort();
+    assert_eq!(world.files(), files, "the new config is left, and nothing else");
+    assert_eq!(std::fs::read_dir(place.path("temporary")).unwrap().count(), 0);
 
     // The new config is the old one, but for the tier.
     let new_config = world.new_config();

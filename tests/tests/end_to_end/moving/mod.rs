@@ -3,6 +3,7 @@
 
 mod asking;
 mod cut_over;
+mod differences;
 mod moves;
 mod rehearsals;
 mod sources;

@@ -59,6 +59,22 @@ async fn a_source_whose_schema_does_not_fit_is_refused() {
 }
 
 #[tokio::test]
+async fn a_source_that_cannot_be_reached_is_refused() {
+    let world = World::with("standalone", "federated", &a_little(38)).await;
+    let database = &world.standalone;
+    let server = &database.server;
+    for (url, names) in [
+        (server.url(&database.user, "wrong-p4ss", &database.name), ["does not take the password", "standalone.postgres.password"]),
+        (server.url(&database.user, &database.password, "no_such_database"), ["postgres has no database", "createdb --owner"]),
+        ("postgres://mosaic@127.0.0.1:1/mosaic".to_owned(), ["nothing listens there", "start the server"]),
+    ] {
+        world.configure(|config| config["standalone"]["postgres"]["url"] = url.into());
+        let plan = world.refuses(&[], &[&["side=source", "service=postgres"], &names[..]].concat()).await;
+        assert!(plan.kinds("records").is_empty(), "what there is to move is not known");
+    }
+}
+
+#[tokio::test]
 async fn a_source_that_was_moved_is_moved_nowhere_else() {
     let world = World::with("standalone", "federated", &a_little(33)).await;
     world.moves().await;

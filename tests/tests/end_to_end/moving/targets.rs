@@ -104,6 +104,14 @@ async fn a_target_that_cannot_be_reached_is_refused() {
         lead(&world, &url);
         world.refuses(&[], &[&["side=target", "service=postgres"], &names[..]].concat()).await;
     }
+    // What a server says is taken as it is.
+    let too_old = Stack::new().await.database;
+    let says_so = "CREATE FUNCTION public.current_setting(text) RETURNS text LANGUAGE sql AS \
+        $$ SELECT CASE $1 WHEN 'server_version_num' THEN '150011' ELSE pg_catalog.current_setting($1) END $$";
+    too_old.execute(&format!("{says_so}; ALTER ROLE {} SET search_path = public, pg_catalog", too_old.user)).await;
+    lead(&world, &too_old.url());
+    world.refuses(&[&too_old], &["side=target", "postgres 15.11 is too old: it takes 16 or later", "upgrade the server"]).await;
+
     let wrong = format!("redis://:wrong-p4ss@{}:{}", services.valkey.host, services.valkey.port);
     for (url, names) in [
         ("redis://127.0.0.1:1", ["nothing listens there", "target=127.0.0.1:1"]),

@@ -183,7 +183,7 @@ impl World {
     }
 
     /// The names of what is in the directory.
-    fn files(&self) -> Vec<String> {
+    pub(super) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.place.path("")).expect("a test's directory can be read").flatten();
         let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
