@@ -41,6 +41,19 @@ pub struct Place {
     pub sharing: Sharing,
 }
 
+impl Place {
+    /// Says of what keeps the data from being opened where that is; of what is to be brought up to date, also which data it is, as
+    /// [`Opening::AsItIs`] promises.
+    #[must_use]
+    pub fn about(&self, error: Error, opening: Opening) -> Error {
+        let error = error.with("place", &self.name);
+        match &self.identity {
+            Some(identity) if opening == Opening::AsItIs && error.kind() == crate::ErrorKind::Config => error.with("identity", identity),
+            _ => error,
+        }
+    }
+}
+
 /// Whether several processes work on the same data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
@@ -83,7 +96,8 @@ pub enum Opening {
     #[default]
     Prepare,
     /// Nothing: where something would have to be made, opening fails as [`crate::ErrorKind::NotFound`], with the [name](Place::name) of the
-    /// place as `place`; where it would have to be brought up to date, as [`crate::ErrorKind::Config`].
+    /// place as `place`; where it would have to be brought up to date, as [`crate::ErrorKind::Config`], with the place's
+    /// [identity](Place::identity), where that is known, as `identity`.
     AsItIs,
 }
 

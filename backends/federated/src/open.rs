@@ -23,7 +23,7 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
     };
     let ((identity, place), connection) = tokio::try_join!(check(&server), cache)?;
     let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), Tables::Pgvector, options.opening).await;
-    let storage = storage.map_err(|error| error.with("place", &place.name))?;
+    let storage = storage.map_err(|error| place.about(error, options.opening))?;
     let (vectors, indexes) = storage.pgvector();
     let instance = instance::name(&storage, options.clock.now(), &identity, options.opening).await?;
     let (cache, line) = ValkeyCache::new(valkey, connection, &instance);

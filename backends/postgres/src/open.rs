@@ -19,7 +19,7 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
     let place = probe.place();
     probe.schema()?;
     let storage = SqlStorage::open(Arc::new(ServerConnections::new(server)), Tables::Plain, options.opening).await;
-    let storage = storage.map_err(|error| error.with("place", &place.name))?;
+    let storage = storage.map_err(|error| place.about(error, options.opening))?;
     Ok(Backend {
         vectors: Some(Arc::new(storage.vectors(config.vector_memory()))),
         storage: Arc::new(storage),

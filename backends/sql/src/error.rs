@@ -81,6 +81,7 @@ mod sqlstate {
     pub(super) const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
     pub(super) const UNTRANSLATABLE_CHARACTER: &str = "22P05";
     pub(super) const READ_ONLY_SQL_TRANSACTION: &str = "25006";
+    pub(super) const DEPENDENT_OBJECTS_STILL_EXIST: &str = "2BP01";
     pub(super) const SERIALIZATION_FAILURE: &str = "40001";
     pub(super) const DEADLOCK_DETECTED: &str = "40P01";
     pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -119,6 +120,8 @@ fn from_sqlstate(code: &str, constraint: Option<&str>) -> Error {
         INSUFFICIENT_PRIVILEGE => Error::new(ErrorKind::Config, "the database user may not do this")
             .hint("make the database user the owner of the database's schema"),
         DUPLICATE_TABLE => foreign(),
+        DEPENDENT_OBJECTS_STILL_EXIST => Error::new(ErrorKind::Conflict, "somebody has made what depends on Mosaic's tables")
+            .hint("remove it first, as a view or a foreign key: the database's log names it"),
         UNDEFINED_TABLE | UNDEFINED_COLUMN => {
             Error::new(ErrorKind::Corrupt, "the database does not have Mosaic's schema any more").hint("restore the database from a backup")
         }

@@ -175,6 +175,17 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_is_counted_under_a_name_of_its_own() {
+        let subjects: Vec<_> = subjects().collect();
+        assert_eq!(subjects.len(), Kind::ALL.len() + 1);
+        for (place, subject) in subjects.iter().enumerate() {
+            assert!(!subjects[..place].contains(subject), "{subject} twice");
+            assert_eq!(subject.to_string().parse::<Subject>().unwrap(), *subject);
+        }
+        assert!(Kind::ALL.iter().all(|kind| subjects.contains(&Subject::Records(*kind))));
+    }
+
+    #[test]
     fn every_part_of_an_embedding_counts() {
         let embedding = |components: &[f32]| Embedding {
             kind: Kind::Task,

@@ -113,13 +113,24 @@ impl Survey {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.plan.to.place = error.get("place").unwrap_or_default().to_owned();
             }
+            // A database of the source's tier is behind what the target's tier makes of it.
+            Err(error) if self.is_of_the_source(&error) => {
+                self.plan.to.place = error.get("place").unwrap_or_default().to_owned();
+                self.plan.blockers.push(same_place(&self.plan.to));
+            }
             Err(error) => self.plan.blockers.extend(everything_wrong(&self.migration.target, error, "target").await),
         }
     }
 
+    /// Whether what keeps the target from opening is where the source is.
+    fn is_of_the_source(&self, error: &Error) -> bool {
+        let identity = self.source.as_ref().and_then(|source| source.place.identity.as_deref());
+        identity.is_some() && identity == error.get("identity")
+    }
+
     async fn look(&mut self) -> Result<()> {
         if let Some(source) = &self.source {
-            self.plan.expected = expected(source).await?;
+            self.plan.expected = expected(source).await.map_err(|error| error.with("side", "source"))?;
         }
         if let (Some(source), Some(target)) = (&self.source, &self.target)
             && source.place.identity.is_some()
@@ -154,7 +165,7 @@ impl Survey {
                 blockers.push(target.in_use(&gateway));
             }
             if !is_copied {
-                match Contents::of(target).await? {
+                match Contents::of(target).await.map_err(|error| error.with("side", "target"))? {
                     Contents::Nothing => {}
                     Contents::FirstStart { login, .. } => self.plan.replaces = Some(login),
                     Contents::Data(held) => blockers.push(contents::refusal(target, &held)),

@@ -35,6 +35,7 @@ pub mod lists;
 pub mod lists_bounds;
 pub mod load;
 pub mod memberships;
+pub mod moving;
 pub mod nearest;
 pub mod owners;
 pub mod revisions;
@@ -196,6 +197,10 @@ macro_rules! behaviour_cases {
                 a_member_who_is_back_sees_everything_again
                 ending_a_membership_takes_back_its_assignments
                 removing_a_user_takes_back_their_assignments
+            }
+            moving {
+                a_tally_counts_each_kind_exactly
+                a_storage_that_was_erased_refuses_every_call
             }
             nearest {
                 the_nearest_come_first

@@ -22,6 +22,7 @@ mod commands;
 mod docker;
 mod given;
 mod install;
+mod listing;
 mod own;
 mod place;
 mod postgres;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
+pub use listing::Listing;
 pub use own::{Own, OwnPostgres, OwnValkey};
 pub use postgres::{Database, Postgres};
 pub use proxy::{Proxy, Unanswered};

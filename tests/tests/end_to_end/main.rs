@@ -17,6 +17,7 @@ mod docs;
 mod embeddings;
 mod harness;
 mod interrupted;
+mod moving;
 mod refusals;
 mod requests;
 mod servers;

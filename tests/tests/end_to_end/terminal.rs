@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use crate::harness::{Client, DataSet, Gateway, PATIENCE, Place, Signal, children, engine_of, shared, signal};
 
 /// Runs a command of the binary under test on a terminal of its own.
-fn on_a_terminal(place: &Place, arguments: &[&str]) -> Child {
+pub(crate) fn on_a_terminal(place: &Place, arguments: &[&str]) -> Child {
     on_a_terminal_of(80, place, arguments)
 }
 
@@ -22,12 +22,19 @@ fn on_a_terminal_of(columns: u16, place: &Place, arguments: &[&str]) -> Child {
     let mut script = Command::new("script");
     script.args(["-q", "-e", "-f", "-c", &line, "/dev/null"]).current_dir(place.path("")).env_clear().env("TERM", "xterm");
     script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    script.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     script.spawn().expect("util-linux's script is installed")
 }
 
+/// Types a line on the terminal.
+pub(crate) async fn typed(child: &mut Child, line: &str) {
+    let input = child.stdin.as_mut().expect("stdin is a pipe");
+    input.write_all(format!("{line}\n").as_bytes()).await.expect("the terminal takes what is typed");
+    input.flush().await.expect("the terminal takes what is typed");
+}
+
 /// Reads what the terminal shows until `enough` says so, or the end.
-async fn shown(child: &mut Child, enough: impl Fn(&str) -> bool) -> String {
+pub(crate) async fn shown(child: &mut Child, enough: impl Fn(&str) -> bool) -> String {
     let output = child.stdout.as_mut().expect("stdout is a pipe");
     let mut text = Vec::new();
     let reading =

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mosaic_core::{
-    Applied, Batch, Change, Embedding, Id, Kind, Opening, Record, Result, Scope, Storage as _, Timestamp, Vector, VectorIndex,
+    Applied, Batch, Change, Embedding, Id, Kind, Opening, Record, Result, Scope, StateWrite, Storage as _, Timestamp, Vector, VectorIndex,
 };
 use mosaic_sql::server::{PostgresConfig, Server, ServerConnections};
 use mosaic_sql::{SqlStorage, Tables};
@@ -89,6 +89,11 @@ impl Place {
 }
 
 impl Process {
+    /// Removes everything, whatever the state says.
+    pub(crate) async fn erase(&self) -> Result<()> {
+        self.storage.erase(&StateWrite { name: "erased".into(), value: None, expect: 0 }).await
+    }
+
     pub(crate) async fn load(&self, records: &[Record]) {
         for loaded in self.storage.load(records, None).await.unwrap() {
             assert!(matches!(loaded, mosaic_core::Loaded::Added), "{loaded:?}");

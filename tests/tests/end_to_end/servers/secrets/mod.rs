@@ -7,6 +7,7 @@ mod failing;
 mod heard;
 mod made;
 mod misplaced;
+mod moving;
 mod placed;
 mod serving;
 
