@@ -180,9 +180,8 @@ impl Survey {
 
 /// What keeps a side from opening, and whatever else is wrong with it, as the doctor finds it.
 async fn everything_wrong(config: &Config, error: Error, side: &'static str) -> Vec<Error> {
-    let said = error.to_string();
     let checks = doctor::of_tier(config, "migrate").await.unwrap_or_default();
-    let others = checks.into_iter().filter(|check| check.status == Status::Red && !said.starts_with(&check.message));
+    let others = checks.into_iter().filter(|check| check.status == Status::Red && !check.message.starts_with(error.message()));
     let others = others.map(|check| {
         let (service, target) = (check.service.clone(), check.target.clone());
         doctor::refusal(check).with("service", service).with("target", target).with("side", side)
