@@ -56,5 +56,4 @@ async fn a_target_whose_disk_fills_up_is_named_and_goes_on_with_room() {
     }
     this.finishes().await;
     this.source_is_as_it_was().await;
-    drop(server);
 }

@@ -87,7 +87,7 @@ impl Gate {
         }
     }
 
-    /// Opens it, and waits until those who were let through have done their work, if they are not there to be told.
+    /// Opens it.
     pub(super) async fn open(self) {
         self.connection.close().await.unwrap();
     }

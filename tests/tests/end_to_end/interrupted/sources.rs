@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mosaic_core::{Backend, Opening, Options, SystemClock, registry};
 use mosaic_federated as _;
@@ -89,10 +90,9 @@ pub(super) async fn gate(database: &Database) {
 
 /// A copy of a database that nobody uses, owned by the same role.
 async fn copy(database: &Database) -> Database {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     static COPIES: AtomicUsize = AtomicUsize::new(0);
     let name = format!("{}_{}", database.name, COPIES.fetch_add(1, Ordering::Relaxed));
-    // The wait is for sessions that have been closed on this side and not yet on the server's.
+    // The server waits for sessions that were closed a moment ago.
     let create = format!("CREATE DATABASE {name} OWNER {} TEMPLATE {}", database.user, database.name);
     database.server.execute("postgres", &create).await;
     Database { name, ..database.clone() }
