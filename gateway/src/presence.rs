@@ -8,7 +8,7 @@ use mosaic_core::{Clock, Error, ErrorKind, Id, IdSource, Result, StateWrite, Sto
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::documents::GATEWAYS;
 
@@ -17,7 +17,9 @@ pub const RENEWAL: Duration = Duration::from_secs(10);
 /// … and for how long that counts, in seconds: it may fail twice.
 pub const COUNTS_SECONDS: i64 = 30;
 /// How often a write is tried anew when others wrote meanwhile.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: u32 = 10;
+/// How long it rests before that; longer each time, and not as long as another process.
+const REST: Duration = Duration::from_millis(2);
 /// How long the farewell may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -113,14 +115,15 @@ impl Presence {
 
     /// Writes that it is there as of `renewed`, or that it is not; answers how many others are there. Those who said nothing for long go.
     async fn write(&self, renewed: Option<Timestamp>) -> Result<usize> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let (mut there, version) = read(&*self.storage, self.clock.now()).await?;
             there.retain(|gateway| gateway.id != self.own.id);
             let others = there.len();
             there.extend(renewed.map(|renewed| Gateway { renewed, ..self.own.clone() }));
             let value = (!there.is_empty()).then(|| json!(there));
             match self.storage.put_state(&StateWrite { name: GATEWAYS.to_owned(), value, expect: version }).await {
-                Err(error) if error.kind() == ErrorKind::Stale => {}
+                // Of many that start at once, some come later.
+                Err(error) if error.kind() == ErrorKind::Stale => sleep(REST * attempt + REST * (std::process::id() % 8)).await,
                 outcome => return outcome.map(|_| others),
             }
         }

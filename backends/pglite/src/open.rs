@@ -66,13 +66,14 @@ pub(crate) async fn open(options: Options) -> Result<Backend> {
         // In good order: whoever tries again finds the directory free, and nothing is left behind.
         let _ = engine.connections.close().await;
     }
-    let storage = opened?;
+    let place = Place { identity: Some(format!("directory {name}")), name, sharing: Sharing::Exclusive };
+    let storage = opened.map_err(|error| place.about(error, options.opening))?;
     Ok(Backend {
         vectors: Some(Arc::new(storage.vectors(memory))),
         storage: Arc::new(storage),
         cache: Arc::new(MemoryCache::new(options.clock)),
         services: engine.services,
-        place: Place { identity: Some(format!("directory {name}")), name, sharing: Sharing::Exclusive },
+        place,
     })
 }
 

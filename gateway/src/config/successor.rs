@@ -43,7 +43,9 @@ impl Successor {
     pub async fn obstacle(&self) -> Option<Error> {
         let this = self.clone();
         blocking(move || {
-            this.is_there()?;
+            if this.is_there()? {
+                return Ok(());
+            }
             let directory = this.path.parent().unwrap_or(Path::new("."));
             match rustix::fs::access(directory, rustix::fs::Access::WRITE_OK) {
                 Ok(()) => Ok(()),
@@ -69,12 +71,27 @@ impl Successor {
                 let mut options = std::fs::OpenOptions::new();
                 std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create(true).truncate(true), 0o600);
                 let mut file = options.open(&this.path)?;
+                // It may have been there, empty, and others' to read.
+                file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
                 file.write_all(this.text.as_bytes())?;
                 file.sync_all()?;
                 // The name is on disk when the directory is.
                 std::fs::File::open(this.path.parent().unwrap_or(Path::new(".")))?.sync_all()
             };
             write().map_err(|error| unwritable(&this.path, error))
+        })
+        .await
+    }
+
+    /// Removes it again, if it is there as it was written.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn take_back(&self) -> Result<()> {
+        let this = self.clone();
+        blocking(move || match this.is_there() {
+            Ok(true) => std::fs::remove_file(&this.path).map_err(|error| unwritable(&this.path, error)),
+            _ => Ok(()),
         })
         .await
     }

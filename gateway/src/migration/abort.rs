@@ -1,19 +1,24 @@
 //! Undoing a move: before its end, by removing what it made in the target and taking the fence down; after it, by returning to the source.
 //! What must not come in: anything that touches a record of the source.
 
-use mosaic_core::{Error, ErrorKind, Opening, Result};
+use mosaic_core::{Clock as _, Error, ErrorKind, Opening, Result, SystemClock};
 
 use super::Migration;
 use super::contents::Contents;
 use super::document::{self, Document, End, Fence, FenceState, JournalState};
 use super::side::Side;
+use crate::config::Successor;
 
 /// What is to be undone of a move, with both sides open.
 pub struct Undo {
     source: Side,
     target: Option<Side>,
-    lifts: bool,
+    /// Where the config leads, as far as is known.
+    place: String,
+    /// The fence that is taken down.
+    lifts: Option<Fence>,
     erases: bool,
+    successor: Successor,
 }
 
 impl Undo {
@@ -24,9 +29,12 @@ impl Undo {
     /// a part of another move. Whatever keeps both sides from opening.
     pub async fn of(migration: &Migration) -> Result<Self> {
         let source = Side::source(&migration.source).await.map_err(|error| error.with("side", "source"))?;
-        let target = match Side::target(&migration.target, Opening::AsItIs).await {
-            Ok(target) => Some(target),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
+        let (target, place) = match Side::target(&migration.target, Opening::AsItIs).await {
+            Ok(target) => {
+                let place = target.end.place.clone();
+                (Some(target), place)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => (None, error.get("place").unwrap_or_default().to_owned()),
             Err(error) => {
                 let is_fenced = matches!(source.slot.document(), Some(Document::Source(_)));
                 source.close().await;
@@ -34,7 +42,8 @@ impl Undo {
                 return Err(if is_fenced { or_give_up(error, migration) } else { error });
             }
         };
-        let mut undo = Self { source, target, lifts: false, erases: false };
+        let successor = Successor::of(&migration.source, &migration.target.tier).await?;
+        let mut undo = Self { source, target, place, lifts: None, erases: false, successor };
         match undo.look(migration).await {
             Ok(()) => Ok(undo),
             Err(error) => {
@@ -54,16 +63,17 @@ impl Undo {
             Some(Document::Target(journal)) => Some(journal),
             _ => None,
         };
-        (self.lifts, self.erases) = match (fence, journal) {
-            (Some(fence), Some(journal)) if fence.id == journal.id && journal.state < JournalState::CutOver => (true, true),
+        let (lifts, erases) = match (fence, journal) {
+            (Some(fence), Some(journal)) if fence.id == journal.id && journal.state < JournalState::CutOver => (Some(fence.clone()), true),
             (Some(fence), _) if fence.state == FenceState::Moved => return Err(over(fence)),
-            (Some(fence), None) if self.target.as_ref().is_none_or(|target| target.end == fence.to) => (true, self.is_left_over().await?),
+            (Some(fence), None) if self.place == fence.to.place => (Some(fence.clone()), self.is_left_over().await?),
             (Some(fence), _) => return Err(elsewhere(fence, migration)),
-            (None, Some(journal)) if journal.state == JournalState::CutOver => (false, false),
-            (None, Some(journal)) if journal.from == self.source.end => (false, true),
+            (None, Some(journal)) if journal.state == JournalState::CutOver => (None, false),
+            (None, Some(journal)) if journal.from == self.source.end => (None, true),
             (None, Some(journal)) => return Err(journal.refusal()),
-            (None, None) => (false, self.is_left_over().await?),
+            (None, None) => (None, self.is_left_over().await?),
         };
+        (self.lifts, self.erases) = (lifts, erases);
         Ok(())
     }
 
@@ -85,7 +95,7 @@ impl Undo {
 
     /// Whether there is anything to undo.
     pub fn is_nothing(&self) -> bool {
-        !self.lifts && !self.erases
+        self.lifts.is_none() && !self.erases
     }
 
     /// Removes what was made in the target, then takes the fence down. Cut off in between, it is done again.
@@ -94,6 +104,11 @@ impl Undo {
     /// [`ErrorKind::Conflict`] when the move went on meanwhile, or somebody began to work in the target: nothing was changed then. Those of
     /// both sides.
     pub async fn run(&mut self) -> Result<()> {
+        if let Some(fence) = &self.lifts {
+            // Written anew, so that a run that is about to say that everything was moved does not.
+            let fence = Fence { state: FenceState::Fenced, at: SystemClock.now(), ..fence.clone() };
+            self.source.slot.put(Document::Source(fence)).await?;
+        }
         if let Some(target) = self.target.as_ref().filter(|_| self.erases) {
             // Since it was looked at, somebody was asked, who may have taken their time.
             if target.slot.document().is_none() && !self.is_left_over().await? {
@@ -101,7 +116,8 @@ impl Undo {
             }
             target.storage.erase(&target.slot.removal()).await.map_err(document::overtaken)?;
         }
-        if self.lifts {
+        if self.lifts.is_some() {
+            self.successor.take_back().await?;
             self.source.slot.remove().await?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What a target holds before anything was moved there: nothing, what a first start makes, or somebody's data. What must not come in: the
 //! documents of a move.
 
-use mosaic_core::{Change, Error, ErrorKind, Kind, Query, Record, Result, Scope, Tally};
+use mosaic_core::{Change, Error, ErrorKind, Id, Kind, Query, Record, Result, Scope, Tally, User};
 
 use super::side::Side;
 use crate::first_admin;
@@ -15,6 +15,8 @@ pub(super) enum Contents {
     FirstStart {
         /// The administrator's login.
         login: String,
+        /// Their id.
+        user_id: Id,
         /// What removes both.
         removal: Vec<Change>,
     },
@@ -49,17 +51,17 @@ async fn first_start(side: &Side) -> Result<Option<Contents>> {
     let list = async |kind| -> Result<Vec<Record>> { Ok(side.storage.list(Scope::System, &Query::new(kind)).await?.items) };
     let (users, tokens) = (list(Kind::User).await?, list(Kind::Token).await?);
     Ok(match (&users[..], &tokens[..]) {
-        ([Record::User(user)], []) => Some(removal(&user.login, [(Kind::User, user.id)])),
+        ([Record::User(user)], []) => Some(removal(user, [(Kind::User, user.id)])),
         ([Record::User(user)], [Record::Token(token)]) if token.id == token_id => {
-            Some(removal(&user.login, [(Kind::Token, token.id), (Kind::User, user.id)]))
+            Some(removal(user, [(Kind::Token, token.id), (Kind::User, user.id)]))
         }
         _ => None,
     })
 }
 
-fn removal(login: &str, records: impl IntoIterator<Item = (Kind, mosaic_core::Id)>) -> Contents {
+fn removal(user: &User, records: impl IntoIterator<Item = (Kind, Id)>) -> Contents {
     let remove = |(kind, id)| Change::Delete { kind, id, revision: None };
-    Contents::FirstStart { login: login.to_owned(), removal: records.into_iter().map(remove).collect() }
+    Contents::FirstStart { login: user.login.clone(), user_id: user.id, removal: records.into_iter().map(remove).collect() }
 }
 
 fn described(held: &[&Tally]) -> String {

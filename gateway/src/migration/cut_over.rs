@@ -4,28 +4,25 @@
 use mosaic_core::{Clock as _, ErrorKind, Result, StateWrite, SystemClock};
 
 use super::document::{Document, Fence, FenceState, Journal, JournalState};
+use super::run::Files;
 use super::side::Side;
-use crate::config::Successor;
 use crate::documents;
 
 /// Cuts over.
 ///
 /// # Errors
 /// [`ErrorKind::Conflict`] when another config is in the new one's place; those of both storages.
-pub(super) async fn cut_over(
-    source: &mut Side,
-    target: &mut Side,
-    fence: Fence,
-    journal: &mut Journal,
-    successor: &Successor,
-) -> Result<()> {
+pub(super) async fn cut_over(source: &mut Side, target: &mut Side, fence: Fence, journal: &mut Journal, files: &Files<'_>) -> Result<()> {
     take_documents(source, target, journal).await?;
-    successor.write().await?;
+    files.successor.write().await?;
+    // An earlier run may have been of a config that was elsewhere.
+    let (config, new_config) = (files.config.clone(), files.successor.path.clone());
     if fence.state != FenceState::Moved {
-        let moved = Fence { state: FenceState::Moved, new_config: successor.path.clone(), at: SystemClock.now(), ..fence };
+        let (config, new_config) = (config.clone(), new_config.clone());
+        let moved = Fence { state: FenceState::Moved, config, new_config, at: SystemClock.now(), ..fence };
         source.slot.put(Document::Source(moved)).await?;
     }
-    let over = Journal { state: JournalState::CutOver, at: SystemClock.now(), ..journal.clone() };
+    let over = Journal { state: JournalState::CutOver, config, new_config, at: SystemClock.now(), ..journal.clone() };
     target.slot.put(Document::Target(over.clone())).await?;
     *journal = over;
     Ok(())

@@ -17,12 +17,13 @@ use super::side::Side;
 const NAMED: usize = 10;
 
 /// What differs of one record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// What it is a difference of.
-    #[schemars(with = "String")]
+    #[serde(rename = "kind")]
     pub subject: Subject,
     /// The record's kind.
+    #[serde(rename = "of")]
     pub kind: Kind,
     /// The record's id.
     pub id: Id,
@@ -32,7 +33,7 @@ pub struct Difference {
 }
 
 /// How two sides differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "difference", rename_all = "snake_case")]
 pub enum What {
     /// The source has it, the target has not.

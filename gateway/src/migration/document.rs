@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mosaic_core::{Error, ErrorKind, Id, Kind, Result, StateWrite, Storage, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fingerprint::{Fingerprints, subjects};
 use super::report::Moved;
@@ -17,15 +17,35 @@ use crate::shell::quoted;
 /// What a side of a move says of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "side", rename_all = "snake_case")]
-pub enum Document {
+pub(super) enum Document {
     /// Of where the data was.
     Source(Fence),
     /// Of where it goes.
     Target(Journal),
 }
 
+impl Document {
+    /// Reads what a state says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for what this version does not know.
+    pub(super) fn parse(value: Value) -> Result<Self> {
+        serde_json::from_value(value).map_err(|error| {
+            Error::new(ErrorKind::Corrupt, "what is known of a move of this data cannot be read")
+                .with("state", MIGRATION)
+                .hint("use the version of Mosaic that began the move, or a later one")
+                .source(error)
+        })
+    }
+
+    /// Whether a state is of where data was, of whichever version.
+    pub(super) fn is_of_source(value: &Value) -> bool {
+        value["side"] == "source"
+    }
+}
+
 /// One end of a move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     /// Its tier.
     pub tier: String,
@@ -35,25 +55,25 @@ pub struct End {
 
 /// What keeps gateways from the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fence {
+pub(super) struct Fence {
     /// Of the move: the journal has the same.
-    pub id: Id,
+    pub(super) id: Id,
     /// How far it is, as far as it concerns the source.
-    pub state: FenceState,
+    pub(super) state: FenceState,
     /// Where the data goes.
-    pub to: End,
+    pub(super) to: End,
     /// The config that the move was begun with; none where there was no file.
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// The config of the gateway on the target.
-    pub new_config: PathBuf,
+    pub(super) new_config: PathBuf,
     /// Since when it is in this state.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 /// What a fence means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FenceState {
+pub(super) enum FenceState {
     /// A move is under way.
     Fenced,
     /// It has come to its end.
@@ -62,33 +82,33 @@ pub enum FenceState {
 
 /// How far a move is, kept where the data goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Journal {
+pub(super) struct Journal {
     /// Of the move: the fence has the same.
-    pub id: Id,
+    pub(super) id: Id,
     /// How far it is.
-    pub state: JournalState,
+    pub(super) state: JournalState,
     /// Where the data comes from.
-    pub from: End,
+    pub(super) from: End,
     /// Where it goes: here.
-    pub to: End,
+    pub(super) to: End,
     /// The config that the move was begun with; none where there was no file.
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// When it was begun.
-    pub begun_at: Timestamp,
+    pub(super) begun_at: Timestamp,
     /// Since when it is in this state.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// The last record that was copied.
-    pub after: Option<(Kind, Id)>,
+    pub(super) after: Option<(Kind, Id)>,
     /// The last embedding that was copied: its model and its record.
-    pub embedding_after: Option<(String, Kind, Id)>,
+    pub(super) embedding_after: Option<(String, Kind, Id)>,
     /// What was copied so far.
-    pub copied: Fingerprints,
+    pub(super) copied: Fingerprints,
     /// The config of the gateway here.
-    pub new_config: PathBuf,
+    pub(super) new_config: PathBuf,
 }
 
 /// The states of a move, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalState {
     /// The target is taken.
@@ -120,7 +140,7 @@ impl Journal {
     /// What it came to, in a run that took so long.
     pub(super) fn moved(&self, took: Option<Duration>) -> Moved {
         let moved = subjects().map(|subject| (subject, self.copied.of(subject))).collect();
-        Moved { from: self.from.clone(), to: self.to.clone(), moved, new_config: self.new_config.clone(), took }
+        Moved { from: self.from.clone(), to: self.to.clone(), moved, new_config: self.new_config.clone(), took, without_index: None }
     }
 }
 
@@ -146,13 +166,7 @@ impl Slot {
     /// [`ErrorKind::Corrupt`] for one that this version does not know; those of the storage.
     pub(super) async fn read(storage: Arc<dyn Storage>) -> Result<Self> {
         let Some(state) = storage.state(MIGRATION).await? else { return Ok(Self { storage, version: 0, document: None }) };
-        let document = serde_json::from_value(state.value).map_err(|error| {
-            Error::new(ErrorKind::Corrupt, "what is known of a move of this data cannot be read")
-                .with("state", MIGRATION)
-                .hint("use the version of Mosaic that began the move, or a later one")
-                .source(error)
-        })?;
-        Ok(Self { storage, version: state.version, document: Some(document) })
+        Ok(Self { storage, version: state.version, document: Some(Document::parse(state.value)?) })
     }
 
     /// The document, as it was seen last.

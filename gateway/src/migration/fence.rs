@@ -25,7 +25,11 @@ pub enum Purpose {
 /// # Errors
 /// As [`admit`]; those of the storage.
 pub async fn enter(storage: &dyn Storage, presence: &Presence) -> Result<()> {
-    presence.say().await?;
+    if let Err(error) = presence.say().await {
+        // It may have been said all the same.
+        presence.leave().await;
+        return Err(error);
+    }
     let admitted = admit(storage, Purpose::Write).await;
     if admitted.is_err() {
         presence.leave().await;
@@ -53,17 +57,14 @@ pub async fn stay(storage: &dyn Storage, presence: &Presence) -> Error {
 /// [`ErrorKind::Config`] when it is being moved, was moved, or has not arrived yet: with the command to finish the move, and the one to undo it.
 pub async fn admit(storage: &dyn Storage, purpose: Purpose) -> Result<()> {
     let Some(state) = storage.state(MIGRATION).await? else { return Ok(()) };
-    match serde_json::from_value(state.value) {
-        Ok(Document::Source(_)) if purpose == Purpose::Read => Ok(()),
-        Ok(Document::Source(fence)) => Err(fence.refusal()),
-        Ok(Document::Target(journal)) if journal.state != JournalState::CutOver => Err(journal.refusal()),
-        Ok(Document::Target(_)) => Ok(()),
-        // Of another version: whatever it says, it is no reason to let somebody write.
-        Err(_) if purpose == Purpose::Read => Ok(()),
-        Err(error) => Err(Error::new(ErrorKind::Corrupt, "what is known of a move of this data cannot be read")
-            .with("state", MIGRATION)
-            .hint("use the version of Mosaic that began the move, or a later one")
-            .source(error)),
+    // Whatever else another version says of a source, its records stay as they are.
+    if purpose == Purpose::Read && Document::is_of_source(&state.value) {
+        return Ok(());
+    }
+    match Document::parse(state.value)? {
+        Document::Source(fence) => Err(fence.refusal()),
+        Document::Target(journal) if journal.state != JournalState::CutOver => Err(journal.refusal()),
+        Document::Target(_) => Ok(()),
     }
 }
 
@@ -92,6 +93,14 @@ impl Journal {
             .with("place", &self.from.place)
             .with("state", self.state.name())
             .hint(to_finish(&self.to.tier, self.config.as_deref()))
+    }
+
+    /// Why a move is not gone on with whose source was returned to.
+    pub(super) fn given_up(&self) -> Error {
+        Error::new(ErrorKind::Config, "what the target holds is a part of a move that was given up")
+            .with("place", &self.to.place)
+            .with("state", self.state.name())
+            .hint(format!("remove it, then begin anew: {}", document::command(&self.to.tier, self.config.as_deref(), "--abort")))
     }
 }
 

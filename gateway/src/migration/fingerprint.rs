@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Sum {
 /// The fingerprints of everything, by what they are of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Fingerprints(BTreeMap<Subject, Fingerprint>);
+pub(super) struct Fingerprints(BTreeMap<Subject, Fingerprint>);
 
 impl Fingerprints {
     /// Those of these records: of each, the line that an export has of it.

@@ -1,7 +1,7 @@
 //! Moving up a tier: everything that one tier holds goes to another, is verified before it counts, and the move may be interrupted at any
 //! point. Records stream through `export` and `load`; the target's schema is made by its own migrations.
 //!
-//! Two documents of the state say how far it is, one on each side ([`Document`]):
+//! Two documents of the state say how far it is, one on each side (`document`):
 //!
 //! | the target's journal | the source's fence | what is true |
 //! |---|---|---|
@@ -43,10 +43,11 @@ use crate::config::Config;
 use side::Side;
 
 pub use abort::{Return, Undo};
-pub use differences::{Difference, What};
-pub use document::{Document, End, Fence, FenceState, Journal, JournalState};
+pub use differences::Difference;
+use document::Document;
+pub use document::{End, JournalState};
 pub use fence::{Purpose, admit, enter, stay};
-pub use fingerprint::{Fingerprint, Sum};
+pub use fingerprint::Fingerprint;
 pub use progress::{Progress, Step};
 pub use report::{Expected, Moved, Outcome, Plan, Subject};
 pub use survey::Survey;

@@ -92,7 +92,7 @@ pub enum Outcome {
 }
 
 /// A move that has come to its end.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Moved {
     /// Where the data was, and still is.
     pub from: End,
@@ -104,6 +104,8 @@ pub struct Moved {
     pub new_config: PathBuf,
     /// How long this run took; none where an earlier one did it all.
     pub took: Option<Duration>,
+    /// Why approximate indexes are still to be made, by the gateway there.
+    pub without_index: Option<Error>,
 }
 
 impl Moved {

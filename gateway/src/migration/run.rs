@@ -1,9 +1,11 @@
 //! A move, from the state in which it is to its end. What must not come in: how a step is done.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use mosaic_core::{Batch, Clock as _, Error, ErrorKind, Id, IdSource as _, Opening, RandomIds, Result, Scope, SystemClock};
+use mosaic_core::{Batch, Clock as _, Error, ErrorKind, Id, IdSource as _, Kind, Opening, RandomIds, Result, Scope, SystemClock};
+use tokio_util::task::TaskTracker;
 
 use super::contents::{self, Contents};
 use super::copy::{check_counts, copy};
@@ -12,11 +14,12 @@ use super::differences::differences;
 use super::document::{Document, Fence, FenceState, Journal, JournalState, overtaken};
 use super::fingerprint::Fingerprints;
 use super::progress::{Progress, Step};
-use super::report::{Outcome, Subject};
+use super::report::{Moved, Outcome, Subject};
 use super::side::Side;
 use super::standing::{Standing, standing};
 use super::survey::Survey;
 use super::verify::verify;
+use crate::auth::Authenticator;
 use crate::config::Successor;
 
 impl Survey {
@@ -62,6 +65,10 @@ pub(super) async fn advance(
 ) -> Result<Outcome> {
     let begun = Instant::now();
     let (fence, mut journal) = begin(source, target, files, seen).await?;
+    if journal.state == JournalState::CutOver {
+        // Another run has ended it, and somebody may be at work there.
+        return Ok(Outcome::Moved(journal.moved(None)));
+    }
     if journal.state < JournalState::Verified {
         copy(source, target, &mut journal, progress).await?;
         if !verify(source, target, &journal, progress).await? {
@@ -73,17 +80,19 @@ pub(super) async fn advance(
         check_counts(source, &journal).await?;
         go_to(target, &mut journal, JournalState::Verified).await?;
     }
+    let mut without_index = None;
     if let Some(vectors) = &target.vectors {
         (progress.0)(Step::Indexing, Subject::Embeddings, 0);
-        vectors.settle().await?;
+        // Without it, searches are answered all the same, and the gateway there makes it when it can.
+        without_index = vectors.settle().await.err();
     }
-    cut_over(source, target, fence, &mut journal, files.successor).await?;
-    Ok(Outcome::Moved(journal.moved(Some(begun.elapsed()))))
+    cut_over(source, target, fence, &mut journal, files).await?;
+    Ok(Outcome::Moved(Moved { without_index, ..journal.moved(Some(begun.elapsed())) }))
 }
 
 /// Takes the target, raises the fence, and makes room: what comes before the first record goes over.
 async fn begin(source: &mut Side, target: &mut Side, files: &Files<'_>, seen: Option<Id>) -> Result<(Fence, Journal)> {
-    let standing = standing(source.slot.document(), target.slot.document(), &target.end)?;
+    let standing = standing(source.slot.document(), target.slot.document(), &source.end, &target.end)?;
     if standing.id() != seen {
         return Err(Error::new(ErrorKind::Conflict, "another run of this move has begun meanwhile").hint("run this again"));
     }
@@ -95,10 +104,11 @@ async fn begin(source: &mut Side, target: &mut Side, files: &Files<'_>, seen: Op
         Standing::Again(fence) => (fence, take(target, planned).await?),
         Standing::New | Standing::Taken(_) => {
             let journal = take(target, planned).await?;
-            (raise(source, target, &journal).await?, journal)
+            (raise(source, &journal).await?, journal)
         }
     };
     if journal.state == JournalState::Planned {
+        nobody_inside(source, target).await?;
         go_to(target, &mut journal, JournalState::Fenced).await?;
     }
     if journal.state == JournalState::Fenced {
@@ -138,17 +148,20 @@ async fn take(target: &mut Side, journal: Journal) -> Result<Journal> {
     Ok(journal)
 }
 
-/// Raises the fence, and takes it down again when somebody is inside.
-async fn raise(source: &mut Side, target: &mut Side, journal: &Journal) -> Result<Fence> {
+/// Raises the fence.
+async fn raise(source: &mut Side, journal: &Journal) -> Result<Fence> {
     let Journal { id, to, config, new_config, at, .. } = journal.clone();
     let fence = Fence { id, state: FenceState::Fenced, to, config, new_config, at };
     source.slot.put(Document::Source(fence.clone())).await?;
-    if let Some(gateway) = source.somebody().await? {
-        source.slot.remove().await?;
-        target.slot.remove().await?;
-        return Err(source.in_use(&gateway));
-    }
     Ok(fence)
+}
+
+/// Takes the fence down again when somebody is inside.
+async fn nobody_inside(source: &mut Side, target: &mut Side) -> Result<()> {
+    let Some(gateway) = source.somebody().await? else { return Ok(()) };
+    source.slot.remove().await?;
+    target.slot.remove().await?;
+    Err(source.in_use(&gateway))
 }
 
 async fn go_to(target: &mut Side, journal: &mut Journal, state: JournalState) -> Result<()> {
@@ -161,12 +174,17 @@ async fn go_to(target: &mut Side, journal: &mut Journal, state: JournalState) ->
 async fn make_room(target: &mut Side, journal: &mut Journal) -> Result<()> {
     match Contents::of(target).await? {
         Contents::Nothing => go_to(target, journal, JournalState::Copying).await,
-        Contents::FirstStart { removal, .. } => {
+        Contents::FirstStart { user_id, removal, .. } => {
             let at = SystemClock.now();
             let next = Journal { state: JournalState::Copying, at, ..journal.clone() };
             let document = Document::Target(next.clone());
             let batch = Batch { at, changes: removal, state: Some(target.slot.write_of(&document)) };
-            target.storage.apply(Scope::System, &batch).await.map_err(overtaken)?;
+            let storage = Arc::clone(&target.storage);
+            // Whom a gateway there has let in lately, it must not let in any more.
+            let authenticator =
+                Authenticator::new(Arc::clone(&storage), Arc::clone(&target.cache), Arc::new(SystemClock), TaskTracker::new());
+            let change = async move { storage.apply(Scope::System, &batch).await };
+            authenticator.changing(Kind::User, user_id, change).await.map_err(overtaken)?;
             target.slot.written(document);
             *journal = next;
             Ok(())

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use mosaic_core::{Backend, Error, ErrorKind, Opening, Place, Result, Sharing, Storage, SystemClock, VectorIndex};
+use mosaic_core::{Backend, Cache, Error, ErrorKind, Opening, Place, Result, Sharing, Storage, SystemClock, VectorIndex};
 
-use super::document::{End, Slot};
+use super::document::{Document, End, JournalState, Slot};
 use crate::config::Config;
 use crate::open;
 use crate::presence::{self, Gateway};
@@ -16,6 +16,7 @@ pub(super) struct Side {
     pub(super) place: Place,
     pub(super) storage: Arc<dyn Storage>,
     pub(super) vectors: Option<Arc<dyn VectorIndex>>,
+    pub(super) cache: Arc<dyn Cache>,
     pub(super) slot: Slot,
     _services: Services,
 }
@@ -46,10 +47,10 @@ impl Side {
     /// # Errors
     /// [`ErrorKind::Corrupt`] for a document that this version does not know; those of the storage.
     pub(super) async fn new(tier: &str, backend: Backend, services: Services) -> Result<Self> {
-        let Backend { storage, vectors, place, .. } = backend;
+        let Backend { storage, vectors, cache, place, .. } = backend;
         let end = End { tier: tier.to_owned(), place: place.name.clone() };
         match Slot::read(Arc::clone(&storage)).await {
-            Ok(slot) => Ok(Self { end, place, storage, vectors, slot, _services: services }),
+            Ok(slot) => Ok(Self { end, place, storage, vectors, cache, slot, _services: services }),
             Err(error) => {
                 // In good order: whoever tries again finds it free.
                 let _ = storage.close().await;
@@ -67,6 +68,15 @@ impl Side {
             return Ok(None);
         }
         Ok(presence::there(&*self.storage, &SystemClock).await?.into_iter().next())
+    }
+
+    /// Whether a move has put records here, or the records here have gone elsewhere: what it holds is nobody else's.
+    pub(super) fn is_filled(&self) -> bool {
+        match self.slot.document() {
+            Some(Document::Target(journal)) => journal.state >= JournalState::Copying,
+            Some(Document::Source(_)) => true,
+            None => false,
+        }
     }
 
     /// That somebody is there, as an error.

@@ -23,7 +23,7 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// [`ErrorKind::Conflict`] when one of them is a side of another move.
-pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, to: &End) -> Result<Standing> {
+pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, from: &End, to: &End) -> Result<Standing> {
     let fence = match source {
         Some(Document::Source(fence)) => Some(fence),
         Some(Document::Target(journal)) if journal.state != JournalState::CutOver => return Err(journal.refusal()),
@@ -38,8 +38,9 @@ pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, to:
     match (fence, journal) {
         (None, None) => Ok(Standing::New),
         (None, Some(journal)) if journal.state == JournalState::CutOver => Err(holds_another(journal)),
+        (None, Some(journal)) if journal.from != *from => Err(journal.refusal()),
         (None, Some(journal)) if journal.state == JournalState::Planned => Ok(Standing::Taken(journal.clone())),
-        (None, Some(journal)) => Err(journal.refusal()),
+        (None, Some(journal)) => Err(journal.given_up()),
         (Some(fence), Some(journal)) if fence.id == journal.id => Ok(if journal.state == JournalState::CutOver {
             Standing::Over(fence.clone(), journal.clone())
         } else {
@@ -54,7 +55,8 @@ impl Standing {
     /// The move that it is about; none for a new one.
     pub(super) fn id(&self) -> Option<Id> {
         match self {
-            Self::New | Self::Taken(_) => None,
+            Self::New => None,
+            Self::Taken(journal) => Some(journal.id),
             Self::Again(fence) | Self::UnderWay(fence, _) | Self::Over(fence, _) => Some(fence.id),
         }
     }

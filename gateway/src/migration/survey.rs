@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use mosaic_core::{Error, ErrorKind, Opening, Result, Status, Tally};
+use mosaic_core::{Error, ErrorKind, Opening, Place, Result, Status, Tally};
 
 use super::Migration;
 use super::contents::{self, Contents};
-use super::document::{Document, End, JournalState};
+use super::document::{Document, End};
 use super::report::{Expected, Moved, Plan, Subject};
 use super::side::Side;
 use super::standing::{Standing, standing};
@@ -25,8 +25,9 @@ const VECTOR_BYTES_A_SECOND: f64 = 5e6;
 pub struct Survey {
     pub(super) migration: Migration,
     pub(super) source: Option<Side>,
-    /// None where there is nothing yet.
     pub(super) target: Option<Side>,
+    /// Whether there is no target yet, and the move makes it.
+    is_to_be_made: bool,
     pub(super) standing: Option<Standing>,
     pub(super) successor: Successor,
     plan: Plan,
@@ -49,11 +50,9 @@ impl Survey {
             replaces: None,
             blockers: Vec::new(),
         };
-        let mut survey = Self { migration, source: None, target: None, standing: None, successor, plan };
+        let mut survey = Self { migration, source: None, target: None, is_to_be_made: false, standing: None, successor, plan };
         survey.open().await;
-        if let Err(error) = survey.look().await {
-            survey.plan.blockers.push(error);
-        }
+        survey.look().await;
         Ok(survey)
     }
 
@@ -109,8 +108,8 @@ impl Survey {
                 self.plan.to = target.end.clone();
                 self.target = Some(target);
             }
-            // It is made by the move.
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.is_to_be_made = true;
                 self.plan.to.place = error.get("place").unwrap_or_default().to_owned();
             }
             // A database of the source's tier is behind what the target's tier makes of it.
@@ -128,53 +127,59 @@ impl Survey {
         identity.is_some() && identity == error.get("identity")
     }
 
-    async fn look(&mut self) -> Result<()> {
+    /// Looks at everything, whatever else is wrong, so that nobody learns of it one by one.
+    async fn look(&mut self) {
+        let mut blockers = Vec::new();
         if let Some(source) = &self.source {
-            self.plan.expected = expected(source).await.map_err(|error| error.with("side", "source"))?;
+            match expected(source).await {
+                Ok(expected) => self.plan.expected = expected,
+                Err(error) => blockers.push(error.with("side", "source")),
+            }
         }
         if let (Some(source), Some(target)) = (&self.source, &self.target)
-            && source.place.identity.is_some()
-            && source.place.identity == target.place.identity
+            && is_same(&source.place, &target.place)
         {
-            return Err(same_place(&target.end));
+            self.plan.blockers.push(same_place(&target.end));
+            return;
         }
-        let Some(source) = &self.source else { return Ok(()) };
-        // A target that does not open may hold anything: what it would say is looked for all the same.
-        let known = |side: Option<&Side>| side.and_then(|side| side.slot.document().cloned());
-        let (fence, journal) = (known(Some(source)), known(self.target.as_ref()));
-        if self.target.is_none() && !self.plan.blockers.is_empty() {
-            return match fence {
-                Some(Document::Source(fence)) if fence.to.tier != self.plan.to.tier => Err(fence.refusal()),
-                _ => Ok(()),
-            };
-        }
-        let standing = standing(fence.as_ref(), journal.as_ref(), &self.plan.to)?;
-        self.plan.reached = standing.reached();
-        let is_over = matches!(standing, Standing::Over(..));
-        let is_copied = standing.reached() >= Some(JournalState::Copying);
-        self.standing = Some(standing);
-        if is_over {
-            return Ok(());
-        }
-        let mut blockers = Vec::new();
-        if let Some(gateway) = source.somebody().await? {
-            blockers.push(source.in_use(&gateway));
-        }
-        if let Some(target) = &self.target {
-            if let Some(gateway) = target.somebody().await? {
-                blockers.push(target.in_use(&gateway));
+        match self.stand() {
+            Ok(Some(Standing::Over(fence, journal))) => {
+                self.standing = Some(Standing::Over(fence, journal));
+                return;
             }
-            if !is_copied {
-                match Contents::of(target).await.map_err(|error| error.with("side", "target"))? {
-                    Contents::Nothing => {}
-                    Contents::FirstStart { login, .. } => self.plan.replaces = Some(login),
-                    Contents::Data(held) => blockers.push(contents::refusal(target, &held)),
-                }
+            Ok(standing) => self.standing = standing,
+            Err(error) => blockers.push(error),
+        }
+        self.plan.reached = self.standing.as_ref().and_then(Standing::reached);
+        for side in self.source.iter().chain(&self.target) {
+            match side.somebody().await {
+                Ok(gateway) => blockers.extend(gateway.map(|gateway| side.in_use(&gateway))),
+                Err(error) => blockers.push(error.with("place", &side.end.place)),
+            }
+        }
+        if let Some(target) = self.target.as_ref().filter(|target| !target.is_filled()) {
+            match Contents::of(target).await {
+                Ok(Contents::Nothing) => {}
+                Ok(Contents::FirstStart { login, .. }) => self.plan.replaces = Some(login),
+                Ok(Contents::Data(held)) => blockers.push(contents::refusal(target, &held)),
+                Err(error) => blockers.push(error.with("side", "target")),
             }
         }
         blockers.extend(self.successor.obstacle().await);
         self.plan.blockers.extend(blockers);
-        Ok(())
+    }
+
+    /// How it stands, as far as both sides can be asked.
+    fn stand(&self) -> Result<Option<Standing>> {
+        let Some(source) = &self.source else { return Ok(None) };
+        match (&self.target, source.slot.document()) {
+            (None, Some(Document::Source(fence))) if fence.to.tier != self.plan.to.tier => Err(fence.refusal()),
+            (None, _) if !self.is_to_be_made => Ok(None),
+            (target, fence) => {
+                let journal = target.as_ref().and_then(|target| target.slot.document());
+                standing(fence, journal, &source.end, &self.plan.to).map(Some)
+            }
+        }
     }
 }
 
@@ -208,6 +213,14 @@ fn of_kind(tally: Tally) -> Expected {
     let Tally { kind, records, bytes } = tally;
     let seconds = (records as f64 / RECORDS_A_SECOND).max(bytes as f64 / BYTES_A_SECOND);
     Expected { subject: Subject::Records(kind), records, bytes, time: Duration::from_secs_f64(seconds) }
+}
+
+/// Whether two places are one; by their names, where more cannot be known.
+fn is_same(one: &Place, other: &Place) -> bool {
+    match (&one.identity, &other.identity) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.name == other.name,
+    }
 }
 
 fn same_place(end: &End) -> Error {

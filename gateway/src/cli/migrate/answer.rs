@@ -10,7 +10,7 @@ use super::number;
 use crate::cli::output;
 use crate::cli::table::{Column, layout};
 use crate::cli::terminal::{Screen, visible};
-use crate::migration::{Difference, End, JournalState, Moved, Plan, Subject};
+use crate::migration::{Difference, End, Expected, Fingerprint, JournalState, Moved, Plan, Subject};
 
 /// The version of what `--json` writes.
 const SCHEMA: &str = "mosaic.migration/1";
@@ -28,6 +28,9 @@ pub(super) struct Answer<'a> {
     /// How far an earlier run has come.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached: Option<JournalState>,
+    /// The administrator of a first start that makes room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     new_config: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -67,6 +70,7 @@ impl<'a> Answer<'a> {
             from: None,
             to: None,
             reached: None,
+            replaces: None,
             new_config: None,
             kinds: Vec::new(),
             seconds: None,
@@ -76,7 +80,7 @@ impl<'a> Answer<'a> {
     }
 
     pub(super) fn plan(plan: &'a Plan) -> Self {
-        let kind = |expected: &crate::migration::Expected| Kind {
+        let kind = |expected: &Expected| Kind {
             kind: expected.subject,
             records: expected.records,
             bytes: expected.bytes,
@@ -89,6 +93,7 @@ impl<'a> Answer<'a> {
             from: Some(&plan.from),
             to: Some(&plan.to),
             reached: plan.reached,
+            replaces: plan.replaces.as_deref(),
             new_config: Some(plan.new_config.display().to_string()),
             kinds: plan.expected.iter().map(kind).collect(),
             seconds: Some(rounded(plan.expected.iter().map(|expected| expected.time).sum())),
@@ -98,7 +103,7 @@ impl<'a> Answer<'a> {
     }
 
     pub(super) fn moved(moved: &'a Moved) -> Self {
-        let kind = |(subject, print): &(Subject, crate::migration::Fingerprint)| Kind {
+        let kind = |(subject, print): &(Subject, Fingerprint)| Kind {
             kind: *subject,
             records: print.records,
             bytes: print.bytes,
@@ -119,8 +124,9 @@ impl<'a> Answer<'a> {
         Self { from: Some(&plan.from), to: Some(&plan.to), differences, ..Self::new("different") }
     }
 
-    pub(super) fn undone(outcome: &'static str) -> Self {
-        Self::new(outcome)
+    /// What was undone of a move to there.
+    pub(super) fn undone(outcome: &'static str, to: Option<&'a End>) -> Self {
+        Self { to, ..Self::new(outcome) }
     }
 }
 
@@ -161,7 +167,7 @@ pub(super) fn moved(moved: &Moved) -> String {
 /// How much was moved, in words.
 pub(super) fn counted(moved: &Moved) -> String {
     let (embeddings, records): (Vec<_>, Vec<_>) = moved.moved.iter().partition(|(subject, _)| *subject == Subject::Embeddings);
-    let sum = |some: Vec<&(Subject, crate::migration::Fingerprint)>| some.iter().map(|(_, print)| print.records).sum::<u64>();
+    let sum = |some: Vec<&(Subject, Fingerprint)>| some.iter().map(|(_, print)| print.records).sum::<u64>();
     let (records, embeddings) = (sum(records), sum(embeddings));
     let s = |count| if count == 1 { "" } else { "s" };
     format!("{} record{}, {} embedding{}", number(records), s(records), number(embeddings), s(embeddings))

@@ -78,9 +78,9 @@ impl Migrate {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<ExitCode> {
         let Command::Tier(tier) = self.command;
         let migration = Migration::new(Config::load(config)?, &tier.to)?;
-        let changes = !tier.dry_run;
+        let moves = !(tier.dry_run || tier.abort || tier.give_up);
         interruptible(tier.run(migration)).await.map_err(|error| match error.hint_text() {
-            None if changes => error.hint(GO_ON),
+            None if moves => error.hint(GO_ON),
             _ => error,
         })
     }
@@ -88,6 +88,9 @@ impl Migrate {
 
 impl Tier {
     async fn run(&self, migration: Migration) -> Result<ExitCode> {
+        if migration.is_there() && (self.abort || self.give_up) {
+            return undo::from_there(&migration, self.json).await;
+        }
         if self.abort {
             return undo::abort(migration, self.yes, self.json).await;
         }
@@ -107,7 +110,7 @@ impl Tier {
     async fn there(&self, migration: &Migration) -> Result<ExitCode> {
         match migration.arrived().await? {
             Some(moved) => self.say_moved(&moved, "this was moved already; nothing was changed"),
-            None if self.json => output::json(&Answer::undone("nothing")).map(|()| ExitCode::SUCCESS),
+            None if self.json => output::json(&Answer::undone("nothing", None)).map(|()| ExitCode::SUCCESS),
             None => output::line(&format!("the tier is {} already: there is nothing to move", self.to)).map(|()| ExitCode::SUCCESS),
         }
     }
@@ -170,6 +173,9 @@ impl Tier {
                 output::line(&format!("{how}: the source holds no records{took}"))?;
             } else {
                 output::line(&format!("{how}: {}{took}", answer::counted(moved)))?;
+            }
+            if let Some(error) = &moved.without_index {
+                output::note(&format!("what finds the nearest quickly is still to be made, by the gateway there: {error}"));
             }
             output::line(&format!("go on with: mosaic serve --config {}", quoted(&moved.new_config.to_string_lossy())))?;
             if std::env::var_os("MOSAIC_TIER").is_some_and(|tier| tier != moved.to.tier.as_str()) {

@@ -15,7 +15,7 @@ use mosaic_core::{
 };
 use serde_json::json;
 
-use super::document::{Document, FenceState, JournalState};
+use super::document::{Document, Fence, FenceState, Journal, JournalState};
 use super::progress::Progress;
 use super::run::{Files, advance};
 use super::side::Side;
@@ -86,7 +86,7 @@ impl World {
     /// One run of the move, as a process of its own would do it.
     async fn run(&self) -> Result<Outcome> {
         let (mut source, mut target) = (self.side("local", &self.source).await, self.side("federated", &self.target).await);
-        let seen = standing::standing(source.slot.document(), target.slot.document(), &target.end)?.id();
+        let seen = standing::standing(source.slot.document(), target.slot.document(), &source.end, &target.end)?.id();
         let files = Files { config: Some(self.directory.path().join("team.json")), successor: &self.successor };
         advance(&mut source, &mut target, &files, seen, &Progress(&|_, _, _| {})).await
     }
@@ -169,7 +169,7 @@ async fn a_move_that_is_over_changes_nothing() {
     let Outcome::Moved(first) = world.run().await.unwrap() else { panic!() };
     assert_eq!(first.total().records, (records().len() + embeddings().len()) as u64);
     let before = (world.document(&world.source).await, world.document(&world.target).await);
-    let over = standing::standing(before.0.as_ref(), before.1.as_ref(), &first.to).unwrap();
+    let over = standing::standing(before.0.as_ref(), before.1.as_ref(), &first.from, &first.to).unwrap();
     assert_eq!(over.reached(), Some(JournalState::CutOver));
     assert!(matches!(before.0, Some(Document::Source(Fence { state: FenceState::Moved, .. }))));
 }
@@ -252,12 +252,57 @@ async fn a_target_of_somebody_elses_is_refused() {
 
 #[tokio::test]
 async fn what_is_not_known_of_a_move_keeps_writers_out() {
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
-    let odd = mosaic_core::StateWrite { name: crate::documents::MIGRATION.into(), value: Some(json!({ "side": "between" })), expect: 0 };
-    storage.put_state(&odd).await.unwrap();
-    let refusal: Error = admit(&*storage, Purpose::Write).await.unwrap_err();
-    assert_eq!(refusal.kind(), ErrorKind::Corrupt);
-    admit(&*storage, Purpose::Read).await.unwrap();
+    for (side, reads) in [("between", false), ("target", false), ("source", true)] {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+        let odd = mosaic_core::StateWrite { name: crate::documents::MIGRATION.into(), value: Some(json!({ "side": side })), expect: 0 };
+        storage.put_state(&odd).await.unwrap();
+        let refusal: Error = admit(&*storage, Purpose::Write).await.unwrap_err();
+        assert_eq!(refusal.kind(), ErrorKind::Corrupt);
+        assert_eq!(admit(&*storage, Purpose::Read).await.is_ok(), reads, "{side}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_another_source_has_taken_is_left_to_it() {
+    let world = World::new().await;
+    let mut turns = 0;
+    let taken = loop {
+        let world = World::new().await;
+        let _ = Turns { future: pin!(world.run()), left: turns }.await;
+        match world.document(&world.target).await {
+            Some(Document::Target(journal)) => break journal,
+            _ => turns += 1,
+        }
+    };
+    assert_eq!(taken.state, JournalState::Planned);
+    let theirs = Journal { from: End { tier: "local".into(), place: "elsewhere".into() }, ..taken };
+    world.side("federated", &world.target).await.slot.put(Document::Target(theirs.clone())).await.unwrap();
+    let refusal = world.run().await.map(|_| ()).unwrap_err();
+    assert_eq!((refusal.kind(), refusal.get("place")), (ErrorKind::Config, Some("elsewhere")));
+    assert_eq!(world.document(&world.target).await, Some(Document::Target(theirs)));
+}
+
+#[tokio::test]
+async fn a_run_that_is_overtaken_leaves_one_move_to_go_on_with() {
+    let mut turns = 0;
+    loop {
+        let world = World::new().await;
+        let (mut source, mut target) = (world.side("local", &world.source).await, world.side("federated", &world.target).await);
+        let files = Files { config: None, successor: &world.successor };
+        // It lies still, another one takes over, and it goes on.
+        let slow = advance(&mut source, &mut target, &files, None, &Progress(&|_, _, _| {}));
+        let mut slow = pin!(slow);
+        if (Turns { future: slow.as_mut(), left: turns }).await.is_some() {
+            assert!(turns > 60, "a move that waits {turns} times is no test");
+            return;
+        }
+        let other = world.run().await;
+        assert!(matches!(other, Ok(Outcome::Moved(_))), "{other:?} after {turns} turns");
+        let _ = slow.await;
+        assert!(matches!(world.run().await.unwrap(), Outcome::Moved(_)));
+        world.assert_moved().await;
+        turns += 1;
+    }
 }
 
 #[test]

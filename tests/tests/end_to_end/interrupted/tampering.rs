@@ -59,10 +59,10 @@ impl Victims {
     fn differences(&self, side: Side) -> Vec<Value> {
         let (removed, added) = if side == Side::Target { ("missing", "added") } else { ("added", "missing") };
         vec![
-            json!({ "subject": "task", "kind": "task", "id": self.changed.id(), "difference": "changed", "fields": ["title"] }),
-            json!({ "subject": "note", "kind": "note", "id": self.removed.id(), "difference": removed }),
-            json!({ "subject": "session", "kind": "session", "id": ADDED, "difference": added }),
-            json!({ "subject": "embedding", "kind": "task", "id": self.embedded.id, "difference": "changed", "fields": ["vector"] }),
+            json!({ "kind": "task", "of": "task", "id": self.changed.id(), "difference": "changed", "fields": ["title"] }),
+            json!({ "kind": "note", "of": "note", "id": self.removed.id(), "difference": removed }),
+            json!({ "kind": "session", "of": "session", "id": ADDED, "difference": added }),
+            json!({ "kind": "embedding", "of": "task", "id": self.embedded.id, "difference": "changed", "fields": ["vector"] }),
         ]
     }
 }

@@ -42,7 +42,7 @@ async fn what_the_target_holds_otherwise_is_named_and_nothing_is_cut_over() {
     assert_eq!(again.outcome(), "different");
     let differences = again.0["differences"].as_array().unwrap();
     assert_eq!(differences.len(), named.len());
-    assert!(differences.iter().any(|one| one["subject"] == "task" && one["difference"] == "changed" && one["fields"][0] == "title"));
+    assert!(differences.iter().any(|one| one["kind"] == "task" && one["difference"] == "changed" && one["fields"][0] == "title"));
 
     // Undone, and mended, it succeeds.
     world.migrate(&["--abort", "--yes"]).await.exit(0);

@@ -92,7 +92,7 @@ async fn a_source_that_was_moved_is_moved_nowhere_else() {
     // And what holds what was moved is no target for somebody else.
     let other = World::with("standalone", "federated", &a_little(34)).await;
     other.configure(|config| config["federated"]["postgres"]["url"] = elsewhere.database.url().into());
-    other.refuses(&[&elsewhere.database], &["the target holds what was moved there from elsewhere", "from=standalone", "createdb"]).await;
+    other.refuses(&[&elsewhere.database], &["the target holds what another move has brought there", "from=standalone", "createdb"]).await;
 }
 
 #[tokio::test]
