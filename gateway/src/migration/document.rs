@@ -169,6 +169,15 @@ impl Slot {
         Ok(Self { storage, version: state.version, document: Some(Document::parse(state.value)?) })
     }
 
+    /// Reads it once more.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) async fn refresh(&mut self) -> Result<()> {
+        *self = Self::read(Arc::clone(&self.storage)).await?;
+        Ok(())
+    }
+
     /// The document, as it was seen last.
     pub(super) fn document(&self) -> Option<&Document> {
         self.document.as_ref()

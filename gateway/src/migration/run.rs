@@ -39,6 +39,7 @@ impl Survey {
         }
         // It is brought up to date here, and looked at once more: others may have been there meanwhile.
         let target = self.target.insert(Side::target(&self.migration.target, Opening::Prepare).await?);
+        source.slot.refresh().await?;
         let files = Files { config: self.migration.config_file(), successor: &self.successor };
         advance(source, target, &files, standing.id(), progress).await
     }

@@ -142,7 +142,9 @@ impl Survey {
             self.plan.blockers.push(same_place(&target.end));
             return;
         }
-        match self.stand() {
+        let standing = self.stand().await;
+        let is_refused = standing.is_err();
+        match standing {
             Ok(Some(Standing::Over(fence, journal))) => {
                 self.standing = Some(Standing::Over(fence, journal));
                 return;
@@ -165,13 +167,17 @@ impl Survey {
                 Err(error) => blockers.push(error.with("side", "target")),
             }
         }
-        blockers.extend(self.successor.obstacle().await);
+        if !is_refused {
+            blockers.extend(self.successor.obstacle().await);
+        }
         self.plan.blockers.extend(blockers);
     }
 
     /// How it stands, as far as both sides can be asked.
-    fn stand(&self) -> Result<Option<Standing>> {
-        let Some(source) = &self.source else { return Ok(None) };
+    async fn stand(&mut self) -> Result<Option<Standing>> {
+        let Some(source) = &mut self.source else { return Ok(None) };
+        // After the target: a run that is at it raises the fence before it goes on there.
+        source.slot.refresh().await?;
         match (&self.target, source.slot.document()) {
             (None, Some(Document::Source(fence))) if fence.to.tier != self.plan.to.tier => Err(fence.refusal()),
             (None, _) if !self.is_to_be_made => Ok(None),

@@ -80,7 +80,7 @@ async fn a_tier_that_is_there_already_has_nothing_to_move() {
     world.fill("federated", a_little(43).records(), []).await;
     let before = world.sides().await;
     for (option, said) in
-        [("--yes", "the tier is federated already"), ("--abort", "there is nothing to undo"), ("--return", "this data was not moved")]
+        [("--yes", "the tier is federated already"), ("--abort", "there is nothing to undo"), ("--return", "there is nothing to undo")]
     {
         let outcome = world.migrate(&[option]).await.exit(0).text();
         assert!(outcome.contains(said), "{option}: {outcome}");
