@@ -40,11 +40,11 @@ use std::path::PathBuf;
 use mosaic_core::{Error, ErrorKind, Opening, Result, registry};
 
 use crate::config::Config;
+use document::Document;
 use side::Side;
 
 pub use abort::{Return, Undo};
 pub use differences::Difference;
-use document::Document;
 pub use document::{End, JournalState};
 pub use fence::{Purpose, admit, enter, stay};
 pub use fingerprint::Fingerprint;
