@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 
 use mosaic_core::memory::{MemoryStorage, MemoryVectors};
 use mosaic_core::{
-    Backend, Batch, Change, Embedding, Error, ErrorKind, Id, Kind, Record, Result, Scope, Sharing, Storage, Tokens, Vector, VectorIndex,
-    memory,
+    Backend, Batch, Change, Embedding, Error, ErrorKind, Id, Kind, Record, Result, Scope, Sharing, StateWrite, Storage, Tokens, Vector,
+    VectorIndex, memory,
 };
 use serde_json::json;
 
@@ -21,6 +21,7 @@ use super::run::{Files, advance};
 use super::side::Side;
 use super::*;
 use crate::config::{Config, Successor};
+use crate::documents::{CURSOR_KEY, MIGRATION};
 use crate::presence::{self, Presence};
 use crate::services::Services;
 use turning::{TurningStorage, TurningVectors};
@@ -70,6 +71,7 @@ impl World {
         let successor = Successor::of(&Config::load(Some(&config)).unwrap(), "federated").await.unwrap();
         let world = Self { source: Arc::default(), target: Arc::default(), sharing: Sharing::Shared, successor, directory };
         world.source.load(&records(), None).await.unwrap();
+        put_key(&world.source, "the source's").await;
         MemoryVectors::new(Arc::clone(&world.source)).load(&embeddings(), None).await.unwrap();
         world
     }
@@ -106,6 +108,16 @@ impl World {
         assert!(self.successor.path.exists());
         assert_eq!(std::fs::read_dir(self.directory.path()).unwrap().count(), 2, "the two configs, and nothing else");
     }
+}
+
+/// Gives a storage this key of cursors, in place of any.
+async fn put_key(storage: &Arc<MemoryStorage>, key: &str) {
+    let expect = storage.state(CURSOR_KEY).await.unwrap().map_or(0, |state| state.version);
+    storage.put_state(&StateWrite { name: CURSOR_KEY.into(), value: Some(json!(key)), expect }).await.unwrap();
+}
+
+async fn key(storage: &Arc<MemoryStorage>) -> serde_json::Value {
+    storage.state(CURSOR_KEY).await.unwrap().unwrap().value
 }
 
 /// Everything that a storage holds.
@@ -254,7 +266,7 @@ async fn a_target_of_somebody_elses_is_refused() {
 async fn what_is_not_known_of_a_move_keeps_writers_out() {
     for (side, reads) in [("between", false), ("target", false), ("source", true)] {
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
-        let odd = mosaic_core::StateWrite { name: crate::documents::MIGRATION.into(), value: Some(json!({ "side": side })), expect: 0 };
+        let odd = StateWrite { name: MIGRATION.into(), value: Some(json!({ "side": side })), expect: 0 };
         storage.put_state(&odd).await.unwrap();
         let refusal: Error = admit(&*storage, Purpose::Write).await.unwrap_err();
         assert_eq!(refusal.kind(), ErrorKind::Corrupt);
@@ -298,7 +310,10 @@ async fn a_run_that_is_overtaken_leaves_one_move_to_go_on_with() {
         }
         let other = world.run().await;
         assert!(matches!(other, Ok(Outcome::Moved(_))), "{other:?} after {turns} turns");
+        assert_eq!(key(&world.target).await, "the source's");
+        put_key(&world.target, "that of a gateway there").await;
         let _ = slow.await;
+        assert_eq!(key(&world.target).await, "that of a gateway there");
         assert!(matches!(world.run().await.unwrap(), Outcome::Moved(_)));
         world.assert_moved().await;
         turns += 1;
