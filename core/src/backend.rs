@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Cache, Clock, Error, Result, Storage, VectorIndex, refusal};
+use crate::{Cache, Clock, Error, Result, Storage, SystemClock, VectorIndex, refusal};
 
 /// A future that can be stored and sent to another thread.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -102,6 +102,11 @@ pub enum Opening {
 }
 
 impl Options {
+    /// A section, for a command that may prepare what is there, by the machine's clock.
+    pub fn new(section: Value, base_dir: impl Into<PathBuf>, command: &'static str) -> Self {
+        Self { section, base_dir: base_dir.into(), command, url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare }
+    }
+
     /// Reads the section of `tier` into the backend's own type, which refuses unknown keys by `#[serde(deny_unknown_fields)]`.
     /// Bounds are the backend's to check; [`refusal::config_key`] has the words for what is out of them.
     ///
@@ -247,7 +252,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{ErrorKind, SystemClock};
+    use crate::ErrorKind;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -261,8 +266,7 @@ mod tests {
     }
 
     fn parse(section: Value) -> Result<Config> {
-        Options { section, base_dir: PathBuf::new(), command: "serve", url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare }
-            .parse("acme")
+        Options::new(section, "", "serve").parse("acme")
     }
 
     #[test]

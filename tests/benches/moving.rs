@@ -10,7 +10,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mosaic_core::{Backend, Opening, Options, SystemClock, registry};
+use mosaic_core::{Backend, Options, registry};
 use mosaic_federated as _;
 use mosaic_postgres as _;
 use mosaic_tests::generator::{Generator, Size, fill};
@@ -73,14 +73,7 @@ async fn target(services: &Services) -> Database {
 }
 
 async fn open(tier: &str, section: Value) -> Backend {
-    let options = Options {
-        section,
-        base_dir: "/".into(),
-        command: "bench",
-        url: None,
-        clock: std::sync::Arc::new(SystemClock),
-        opening: Opening::Prepare,
-    };
+    let options = Options::new(section, "/", "bench");
     (registry::backend(tier).unwrap().open)(options).await.unwrap()
 }
 

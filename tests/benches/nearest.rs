@@ -8,11 +8,10 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mosaic_core::vectors::dot;
-use mosaic_core::{Backend, Embedding, Id, Kind, Nearby, Opening, Options, Record, Scope, SystemClock, Vector, registry};
+use mosaic_core::{Backend, Embedding, Id, Kind, Nearby, Options, Record, Scope, Vector, registry};
 use mosaic_federated as _;
 use mosaic_tests::services;
 use serde_json::{Value, json};
@@ -41,8 +40,7 @@ async fn run(count: usize, dimensions: usize) {
     let database = services.pgvector.database().await;
     database.execute("CREATE EXTENSION vector").await;
     let section = json!({ "postgres": { "url": database.url() }, "valkey": { "url": services.valkey.database() } });
-    let options =
-        Options { section, base_dir: "/".into(), command: "bench", url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare };
+    let options = Options::new(section, "/", "bench");
     let mut backend = (registry::backend("federated").unwrap().open)(options).await.unwrap();
     for service in backend.services.drain(..) {
         tokio::spawn(service.run);

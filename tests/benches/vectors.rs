@@ -5,11 +5,10 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mosaic_core::vectors::dot;
-use mosaic_core::{Backend, Embedding, Id, Kind, Nearby, Opening, Options, Record, Scope, SystemClock, Vector, registry};
+use mosaic_core::{Backend, Embedding, Id, Kind, Nearby, Options, Record, Scope, Vector, registry};
 use mosaic_pglite as _;
 use serde_json::{Value, json};
 
@@ -28,8 +27,7 @@ fn main() {
 async fn run(count: usize, dimensions: usize) {
     let dir = tempfile::tempdir().unwrap();
     let section = json!({ "data_dir": dir.path().join("data"), "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests"), "vector_memory_mib": 65_536 });
-    let options =
-        Options { section, base_dir: "/".into(), command: "bench", url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare };
+    let options = Options::new(section, "/", "bench");
     let backend = (registry::backend("local").unwrap().open)(options).await.unwrap();
     println!("{count} vectors of {dimensions} dimensions");
 

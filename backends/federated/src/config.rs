@@ -64,22 +64,12 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use mosaic_core::{Opening, SystemClock};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(section: Value) -> Result<(Server, Valkey)> {
-        let options = Options {
-            section,
-            base_dir: "/srv".into(),
-            command: "serve",
-            url: None,
-            clock: Arc::new(SystemClock),
-            opening: Opening::Prepare,
-        };
+        let options = Options::new(section, "/srv", "serve");
         Config::read_blocking(&options)
     }
 

@@ -85,22 +85,13 @@ fn absolute(key: &str, base_dir: &Path, path: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use mosaic_core::{ErrorKind, Opening, SystemClock};
+    use mosaic_core::ErrorKind;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(section: Value) -> Result<Config> {
-        Config::read(&Options {
-            section,
-            base_dir: "/srv/team".into(),
-            command: "serve",
-            url: None,
-            clock: Arc::new(SystemClock),
-            opening: Opening::Prepare,
-        })
+        Config::read(&Options::new(section, "/srv/team", "serve"))
     }
 
     fn refusal(section: Value) -> String {

@@ -44,22 +44,13 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use mosaic_core::{ErrorKind, Opening, SystemClock};
+    use mosaic_core::ErrorKind;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(section: Value) -> Result<Config> {
-        Config::read(&Options {
-            section,
-            base_dir: "/srv".into(),
-            command: "serve",
-            url: None,
-            clock: Arc::new(SystemClock),
-            opening: Opening::Prepare,
-        })
+        Config::read(&Options::new(section, "/srv", "serve"))
     }
 
     #[test]

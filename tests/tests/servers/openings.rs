@@ -1,11 +1,10 @@
 //! Gateways that open a database at once, and such as are broken off while they do.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::HELPER;
 use crate::place::{Place, Plain, Process, Tier};
-use mosaic_core::{Backend, ErrorKind, Opening, Options, Result, Scope, Storage as _, SystemClock, registry};
+use mosaic_core::{Backend, ErrorKind, Opening, Options, Result, Scope, Storage as _, registry};
 use mosaic_federated as _;
 use mosaic_postgres as _;
 use mosaic_tests::services::{Listing, shared};
@@ -112,7 +111,7 @@ async fn open(place: &Place, opening: Opening) -> Result<Backend> {
         Tier::Standalone => ("standalone", json!({ "postgres": postgres })),
         Tier::Federated => ("federated", json!({ "postgres": postgres, "valkey": { "url": valkey } })),
     };
-    let options = Options { section, base_dir: "/".into(), command: "test", url: None, clock: Arc::new(SystemClock), opening };
+    let options = Options { opening, ..Options::new(section, "/", "test") };
     (registry::backend(tier)?.open)(options).await
 }
 

@@ -7,7 +7,7 @@ mod vectors;
 
 use std::sync::Arc;
 
-use mosaic_core::{Error, Id, Opening, Options, Record, SystemClock};
+use mosaic_core::{Error, Id, Opening, Options, Record};
 use mosaic_pglite::Engine;
 use mosaic_sql::{SqlStorage, Tables};
 use serde_json::{Value, json};
@@ -24,8 +24,7 @@ impl Place {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let section = json!({ "data_dir": dir.path().join("data"), "engine_executable": env!("CARGO_BIN_EXE_mosaic-tests") });
-        let options =
-            Options { section, base_dir: "/".into(), command: "test", url: None, clock: Arc::new(SystemClock), opening: Opening::Prepare };
+        let options = Options::new(section, "/", "test");
         let engine = Engine::open(&options).await.unwrap();
         let storage = SqlStorage::open(Arc::clone(&engine.connections), Tables::Plain, Opening::Prepare).await.unwrap();
         Self { engine, storage, _dir: dir }

@@ -2,9 +2,8 @@
 //! of it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use mosaic_core::{Backend, Embedding, Kind, Opening, Options, Record, State, SystemClock, registry};
+use mosaic_core::{Backend, Embedding, Kind, Options, Record, State, registry};
 use mosaic_federated as _;
 use mosaic_pglite as _;
 use mosaic_postgres as _;
@@ -102,14 +101,7 @@ impl World {
             "standalone" => json!({ "postgres": { "url": self.standalone.url() } }),
             _ => json!({ "postgres": { "url": self.stack.database.url() }, "valkey": { "url": self.stack.valkey } }),
         };
-        let options = Options {
-            section,
-            base_dir: self.place.path(""),
-            command: "test",
-            url: None,
-            clock: Arc::new(SystemClock),
-            opening: Opening::Prepare,
-        };
+        let options = Options::new(section, self.place.path(""), "test");
         let mut backend = (registry::backend(tier).unwrap().open)(options).await.unwrap();
         for service in backend.services.drain(..) {
             tokio::spawn(service.run);
