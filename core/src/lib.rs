@@ -54,8 +54,8 @@ pub use cache::Cache;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{CountingIds, Id, IdSource, RandomIds};
 pub use model::{
-    Entity, Field, FieldType, FieldValue, Kind, Membership, MembershipRole, Message, MessageRole, Note, Parent, Passages, Record, Session,
-    SessionStatus, Task, TaskStatus, Team, Token, TokenHash, TokenScope, User, UserRole,
+    Entity, Field, FieldType, FieldValue, Finish, Kind, Membership, MembershipRole, Message, MessageRole, Note, Parent, Passages, Record,
+    Session, SessionStatus, Task, TaskStatus, Team, Token, TokenHash, TokenScope, ToolCall, User, UserRole,
 };
 pub use query::{PAGE_BYTES, PAGE_ITEMS, Page, Position, Query};
 pub use scope::Scope;

@@ -2,7 +2,9 @@
 //! together. One list in a kind's file makes all of it, so that what is selected, written and read cannot drift
 //! apart. What must not come in: statements.
 
-use mosaic_core::{Id, MembershipRole, MessageRole, SessionStatus, TaskStatus, Timestamp, TokenHash, TokenScope, UserRole};
+use mosaic_core::{
+    Finish, Id, MembershipRole, MessageRole, SessionStatus, TaskStatus, Timestamp, TokenHash, TokenScope, ToolCall, UserRole,
+};
 use serde::de::{Deserialize, IntoDeserializer, value};
 use sqlx::postgres::{PgHasArrayType, PgRow};
 use sqlx::types::chrono::{DateTime, Utc};
@@ -81,7 +83,14 @@ column!(UserRole as &'v str, |role| role.as_str(), |column: &str| named(column))
 column!(MembershipRole as &'v str, |role| role.as_str(), |column: &str| named(column));
 column!(SessionStatus as &'v str, |status| status.as_str(), |column: &str| named(column));
 column!(MessageRole as &'v str, |role| role.as_str(), |column: &str| named(column));
+column!(Option<Finish> as Option<&'v str>, |finish| finish.map(Finish::as_str), |column: Option<&str>| column.map(named).transpose());
 column!(TaskStatus as &'v str, |status| status.as_str(), |column: &str| named(column));
+// As JSON; most messages call nothing, which takes no room.
+column!(
+    Vec<ToolCall> as Option<String>,
+    |calls| (!calls.is_empty()).then(|| serde_json::json!(calls).to_string()),
+    |column: Option<&str>| column.map_or(Ok(Vec::new()), |calls| serde_json::from_str(calls).map_err(|error| error.to_string()))
+);
 column!(Vec<String> as String, |items| array_text(items.iter().map(String::as_str)), |column: Vec<String>| Ok(column));
 column!(
     Vec<TokenScope> as String,

@@ -41,9 +41,14 @@ pub(super) fn line(field: &'static str, text: &str, most: usize) -> Result<()> {
 
 /// A body: up to [`BODY_BYTES`].
 pub(super) fn body(field: &'static str, text: &str) -> Result<()> {
+    self::text(field, text, BODY_BYTES)
+}
+
+/// A text of up to so many bytes.
+pub(super) fn text(field: &'static str, text: &str, most: usize) -> Result<()> {
     no_nul(field, text)?;
-    if text.len() > BODY_BYTES {
-        return Err(refuse(field, format!("{field} is too long: {} bytes, {BODY_BYTES} at most", text.len())));
+    if text.len() > most {
+        return Err(refuse(field, format!("{field} is too long: {} bytes, {most} at most", text.len())));
     }
     Ok(())
 }

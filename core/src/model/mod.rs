@@ -31,7 +31,7 @@ use serde_json::{Map, Value};
 pub use bounds::{BODY_BYTES, EMAIL_CHARS, NAME_CHARS, SLUG_CHARS, TAG_CHARS, TAGS, TITLE_CHARS};
 pub use field::{Field, FieldType, FieldValue};
 pub use membership::{Membership, MembershipRole};
-pub use message::{Message, MessageRole};
+pub use message::{ARGUMENTS_BYTES, Finish, Message, MessageRole, REASON_CHARS, TOOL_CALLS, ToolCall};
 pub use note::Note;
 pub use session::{Session, SessionStatus};
 pub use task::{Task, TaskStatus};

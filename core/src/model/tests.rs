@@ -89,3 +89,36 @@ fn a_hash_is_hidden_in_debug() {
     assert!(!format!("{hash:?}").contains("ab"));
     assert_eq!(TokenHash::from_hex(&hash.to_hex()).unwrap(), hash);
 }
+
+#[test]
+fn what_agents_and_tools_say_is_said_by_them() {
+    let message = |role: &str, more: Value| {
+        let id = "81aaefa3-8789-5f1f-9c8a-633eba2eae02";
+        let mut fields = json!({
+            "kind": "message", "id": id, "session_id": id, "role": role, "content": "", "created_at": "2026-01-02T03:04:05Z",
+        });
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        read(fields)
+    };
+    let call = |arguments: usize| json!({ "id": "1", "name": "search", "arguments": "x".repeat(arguments) });
+    for (role, more) in [
+        ("assistant", json!({ "tool_calls": [call(0), call(ARGUMENTS_BYTES)], "finish": "tool_calls" })),
+        ("assistant", json!({ "finish": "failed", "error": "the model server is away" })),
+        ("tool", json!({ "tool_call_id": "1" })),
+    ] {
+        message(role, more.clone()).unwrap_or_else(|error| panic!("{role} {more}: {error}"));
+    }
+    for (role, more, expected) in [
+        ("user", json!({ "tool_calls": [call(0)] }), "field=tool_calls"),
+        ("tool", json!({ "finish": "answered" }), "field=finish"),
+        ("assistant", json!({ "tool_call_id": "1" }), "field=tool_call_id"),
+        ("assistant", json!({ "error": "why" }), "field=error"),
+        ("assistant", json!({ "finish": "failed", "error": "" }), "field=error"),
+        ("assistant", json!({ "finish": "done" }), "field=finish"),
+        ("assistant", json!({ "tool_calls": vec![call(0); TOOL_CALLS + 1] }), "too many calls: 65"),
+        ("assistant", json!({ "tool_calls": [call(1), call(ARGUMENTS_BYTES)] }), "field=tool_calls.arguments"),
+    ] {
+        let error = message(role, more).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error} does not say {expected}");
+    }
+}

@@ -187,9 +187,7 @@ impl Env {
 
     /// A message of a session, which the storage gives its place.
     pub(crate) fn new_message(&self, session: &Session) -> Message {
-        let now = self.now();
-        let (role, content) = (MessageRole::User, "What does it weave?".into());
-        Message { id: self.id(), session_id: session.id, seq: 0, role, content, created_at: now, updated_at: now, revision: 1 }
+        Message::new(self.id(), session.id, MessageRole::User, "What does it weave?", self.now())
     }
 
     /// One of each kind of content that all members of its space change.

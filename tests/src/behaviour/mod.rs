@@ -264,6 +264,7 @@ macro_rules! behaviour_cases {
                 messages_are_added_by_the_sessions_owner_alone
                 a_message_is_never_changed_and_goes_with_its_session
                 a_message_gets_the_next_place
+                what_an_agent_calls_and_how_it_ends_is_kept
                 the_same_message_again_is_no_error
                 of_64_writers_each_message_has_a_place_of_its_own
                 a_closed_session_takes_no_messages_until_it_is_open

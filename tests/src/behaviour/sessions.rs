@@ -1,7 +1,8 @@
 //! Sessions and their messages: read by the space's members, written by the owner alone, added to and never changed.
 
 use mosaic_core::{
-    Applied, Change, Entity as _, ErrorKind, Kind, Loaded, Message, MessageRole, Query, Record, Scope, Session, SessionStatus, User,
+    Applied, Change, Entity as _, ErrorKind, Finish, Kind, Loaded, Message, MessageRole, Query, Record, Scope, Session, SessionStatus,
+    ToolCall, User,
 };
 
 use super::Env;
@@ -35,6 +36,28 @@ pub async fn a_session_is_read_by_the_members_of_its_space(env: &Env) {
     env.assert_seen(&own_message, &[as_user(&crew.member)]).await;
     env.assert_unseen(&own.into(), &[as_user(&crew.lead), as_admin(&crew.admin)]).await;
     env.assert_unseen(&own_message, &[as_user(&crew.lead), as_admin(&crew.admin)]).await;
+}
+
+pub async fn what_an_agent_calls_and_how_it_ends_is_kept(env: &Env) {
+    let user = env.user().await;
+    let session = env.stored(env.new_session(&user)).await;
+    let call = |id: &str, arguments: &str| ToolCall { id: id.into(), name: "note_get".into(), arguments: arguments.into() };
+    let calls = vec![call("call_1", "{\"id\":\"\\u0000\"}"), call("call'2\"", "no JSON at all \\ \u{1F9E9}")];
+    let assistant = || Message { role: MessageRole::Assistant, ..env.new_message(&session) };
+    let mut said = vec![
+        Message { tool_calls: calls, finish: Some(Finish::ToolCalls), ..assistant() },
+        Message { role: MessageRole::Tool, tool_call_id: Some("call'2\"".into()), ..env.new_message(&session) },
+    ];
+    for finish in [Finish::Answered, Finish::Limited, Finish::Stopped, Finish::Interrupted, Finish::Failed] {
+        let error = (finish != Finish::Answered).then(|| "it's why".to_owned());
+        said.push(Message { finish: Some(finish), error, ..assistant() });
+    }
+    for (message, seq) in said.iter_mut().zip(1..) {
+        let stored: Message = env.create(as_user(&user), message.clone()).await.unwrap().try_into().unwrap();
+        message.seq = seq;
+        assert_eq!(stored, *message);
+    }
+    assert_eq!(transcript(env, as_user(&user), &session).await, said);
 }
 
 pub async fn an_owner_who_left_the_team_does_not_see_the_session(env: &Env) {

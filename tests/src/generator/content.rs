@@ -1,6 +1,6 @@
 //! Tasks, notes, sessions and messages: most of them small, a few long, in personal spaces and in teams'.
 
-use mosaic_core::{Id, Kind, Message, MessageRole, Note, Session, SessionStatus, Task, TaskStatus, Timestamp};
+use mosaic_core::{Finish, Id, Kind, Message, MessageRole, Note, Session, SessionStatus, Task, TaskStatus, Timestamp, ToolCall};
 
 use super::draw::{Common, Draw};
 use super::{Generator, Size, accounts, texts};
@@ -119,14 +119,31 @@ pub(super) fn message(of: &Generator, number: usize) -> Message {
     // One is said after the other.
     let earliest = begun_at.plus_seconds(seq as i64 * 40);
     let created_at = draw.time(earliest, earliest.plus_seconds(40));
+    // A question, an answer that takes a tool, and another that comes to no good end; with nobody to answer the last question.
     let role = match seq % 6 {
-        4 => MessageRole::Tool,
-        1 | 3 | 5 => MessageRole::User,
+        3 => MessageRole::Tool,
+        1 | 5 => MessageRole::User,
         _ => MessageRole::Assistant,
     };
     let content = content(&mut draw, role, created_at);
+    let said = Message::new(id, session_id, role, content, created_at);
+    let call = |seq| format!("call_{seq}");
     // What was said is never changed.
-    Message { id, session_id, seq, role, content, created_at, updated_at: created_at, revision: 1 }
+    let said = match seq % 6 {
+        2 => {
+            let arguments = serde_json::json!({ "text": texts::title(&mut draw) }).to_string();
+            let calls = vec![ToolCall { id: call(seq), name: "search".to_owned(), arguments }];
+            Message { tool_calls: calls, finish: Some(Finish::ToolCalls), ..said }
+        }
+        3 => Message { tool_call_id: Some(call(seq - 1)), ..said },
+        4 => Message { finish: Some(Finish::Answered), ..said },
+        0 => {
+            let ended = [Finish::Limited, Finish::Stopped, Finish::Interrupted, Finish::Failed][draw.below(4)];
+            Message { finish: Some(ended), error: Some(texts::title(&mut draw)), ..said }
+        }
+        _ => said,
+    };
+    Message { seq, ..said }
 }
 
 fn content(draw: &mut Draw, role: MessageRole, at: Timestamp) -> String {

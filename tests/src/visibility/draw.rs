@@ -150,8 +150,7 @@ impl Draw {
             }
             Kind::Message => {
                 let session_id = self.mostly(world, Kind::Session);
-                let (seq, role, content) = (0, MessageRole::User, self.text());
-                Message { id, session_id, seq, role, content, created_at, updated_at, revision }.into()
+                Message::new(id, session_id, MessageRole::User, self.text(), created_at).into()
             }
         }
     }

@@ -21,7 +21,9 @@ macro_rules! sees_session {
 impl Table for Message {
     columns! {
         "messages",
-        fixed { session_id: "uuid", seq: "bigint", role: "text" },
+        fixed {
+            session_id: "uuid", seq: "bigint", role: "text", tool_calls: "text", tool_call_id: "text", finish: "text", error: "text",
+        },
         given {},
         body content,
         searched words,

@@ -1,7 +1,7 @@
 //! Tasks, notes, sessions and messages: every short text in every field, the long ones, every time, and places that hang together loosely.
 
-use mosaic_core::model::{NAME_CHARS, TAG_CHARS, TAGS, TITLE_CHARS};
-use mosaic_core::{Id, Message, MessageRole, Note, Record, Session, SessionStatus, Task, TaskStatus};
+use mosaic_core::model::{NAME_CHARS, REASON_CHARS, TAG_CHARS, TAGS, TITLE_CHARS, TOOL_CALLS};
+use mosaic_core::{Finish, Id, Message, MessageRole, Note, Record, Session, SessionStatus, Task, TaskStatus, ToolCall};
 
 use super::accounts::Accounts;
 use super::{aged, bodies, texts, values};
@@ -111,8 +111,26 @@ fn session(draw: &mut Draw, accounts: &Accounts, number: usize, texts: &[String]
     aged(Session { id, owner_id, team_id, title, agent, status, created_at: made, updated_at: made, revision: 1 }, number)
 }
 
+/// The same with everything short in what a message is besides its content; one has as many calls as may be.
+fn with_calls(said: Message, number: usize, lines: &[String]) -> Message {
+    let line = |most| texts::cut(&lines[number % lines.len()], most);
+    let call = |arguments: &String| ToolCall { id: line(NAME_CHARS), name: line(NAME_CHARS), arguments: arguments.clone() };
+    match said.role {
+        MessageRole::User => said,
+        MessageRole::Tool => Message { tool_call_id: Some(line(NAME_CHARS)), ..said },
+        MessageRole::Assistant if number % 2 == 0 => {
+            Message { tool_calls: lines.iter().take(TOOL_CALLS).map(call).collect(), finish: Some(Finish::ToolCalls), ..said }
+        }
+        MessageRole::Assistant => {
+            let ended = [Finish::Answered, Finish::Limited, Finish::Stopped, Finish::Interrupted, Finish::Failed][number % 5];
+            Message { finish: Some(ended), error: Some(line(REASON_CHARS)), ..said }
+        }
+    }
+}
+
 /// Everything short in one closed session, everything long in another, and a few words in those behind. The rest have none.
 fn messages(draw: &mut Draw, sessions: &[Session], texts: Vec<String>) -> Vec<Record> {
+    let lines = texts.clone();
     let said = [(1, texts), (2, bodies::of_others(draw)), (0, vec![String::new()]), (3, vec!["NULL".to_owned(), "?".to_owned()])];
     let said = said.into_iter().flat_map(|(session, contents)| (1..).zip(contents).map(move |(seq, content)| (session, seq, content)));
     // A place that none can follow.
@@ -121,8 +139,8 @@ fn messages(draw: &mut Draw, sessions: &[Session], texts: Vec<String>) -> Vec<Re
         .enumerate()
         .map(|(number, (session, seq, content))| {
             let role = [MessageRole::Tool, MessageRole::Assistant, MessageRole::User][number % 3];
-            let (id, session_id, made) = (id(draw, number), sessions[session].id, values::time(number));
-            aged(Message { id, session_id, seq, role, content, created_at: made, updated_at: made, revision: 1 }, number).into()
+            let said = Message::new(id(draw, number), sessions[session].id, role, content, values::time(number));
+            aged(Message { seq, ..with_calls(said, number, &lines) }, number).into()
         })
         .collect()
 }
