@@ -34,6 +34,7 @@ mod services;
 mod shell;
 pub mod telemetry;
 pub mod transfer;
+pub mod turns;
 mod values;
 
 /// What the binary does: run the helper that the first argument asks for, or else the command line. Helpers come first,

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use mosaic_core::{Applied, Batch, Change, Clock, Entity, Error, ErrorKind, Id, IdSource, Kind, Record, Result, Scope, Storage, Token};
+use mosaic_core::{
+    Applied, Batch, Change, Clock, Entity, Error, ErrorKind, Id, IdSource, Kind, Record, Result, Scope, StateWrite, Storage, Token,
+};
 
 use serde_json::{Map, Value};
 
@@ -35,6 +37,15 @@ impl Records {
     pub async fn create(&self, scope: Scope, kind: Kind, fields: Map<String, Value>) -> Result<Applied> {
         let record = self.draft(scope, kind, fields)?;
         self.apply_one(scope, Change::Create(record)).await
+    }
+
+    /// The same, if a document of the storage's state can be written with it.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and [`ErrorKind::Stale`] when the document is another.
+    pub async fn create_if(&self, scope: Scope, kind: Kind, fields: Map<String, Value>, state: StateWrite) -> Result<Applied> {
+        let record = self.draft(scope, kind, fields)?;
+        self.apply_batch(scope, &Batch { state: Some(state), ..Batch::one(self.clock.now(), Change::Create(record)) }).await
     }
 
     /// Makes a token and its secret, which is shown here and never again. Unlike other records, a token of the same id is a
@@ -80,17 +91,15 @@ impl Records {
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Stale`], [`ErrorKind::Invalid`], and those of [`Storage::apply`].
     pub async fn update(&self, scope: Scope, kind: Kind, id: Id, patch: &Map<String, Value>, revision: Option<u64>) -> Result<Record> {
-        refuse_ours(patch)?;
         let mut attempts = MERGE_ATTEMPTS;
         loop {
             attempts -= 1;
-            let present = self.get(scope, kind, id).await?;
+            let (present, changed) = self.merged(scope, kind, id, patch).await?;
             if let Some(expected) = revision
                 && expected != present.revision()
             {
                 return Err(Error::stale(kind, id, present.revision()));
             }
-            let changed = merge(&present, patch)?;
             if changed == present {
                 self.check_may_update(scope, &present).await?;
                 return Ok(present);
@@ -100,6 +109,17 @@ impl Records {
                 outcome => return outcome?.record().ok_or_else(|| Error::not_found(kind, id)),
             }
         }
+    }
+
+    /// A record as it is, and as a patch makes it. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], and [`ErrorKind::Invalid`] for a patch that cannot be taken.
+    pub async fn merged(&self, scope: Scope, kind: Kind, id: Id, patch: &Map<String, Value>) -> Result<(Record, Record)> {
+        refuse_ours(patch)?;
+        let present = self.get(scope, kind, id).await?;
+        let changed = merge(&present, patch)?;
+        Ok((present, changed))
     }
 
     /// Checks that the caller may change a record, without changing it: a change that starts from a revision that no record
@@ -131,7 +151,12 @@ impl Records {
     }
 
     async fn apply_one(&self, scope: Scope, change: Change) -> Result<Applied> {
-        let mut applied = self.storage.apply(scope, &Batch::one(self.clock.now(), change)).await?;
+        self.apply_batch(scope, &Batch::one(self.clock.now(), change)).await
+    }
+
+    /// Applies a batch of one change.
+    async fn apply_batch(&self, scope: Scope, batch: &Batch) -> Result<Applied> {
+        let mut applied = self.storage.apply(scope, batch).await?;
         applied.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "the storage answered no change for a batch of one"))
     }
 }

@@ -71,8 +71,11 @@ impl Principal {
         })
     }
 
-    /// Managing accounts is what `admin` is for, so that a token with this scope alone can do it.
+    /// Managing accounts is what `admin` is for, and driving sessions what `agent` is for, so that a token with this scope alone can do it.
     fn accessing(&self, kind: Kind, needed: TokenScope) -> Result<Scope> {
+        if matches!(kind, Kind::Session | Kind::Message) && self.may(TokenScope::Agent) {
+            return Ok(Scope::User(self.user_id));
+        }
         if !kind.is_content() && self.may(TokenScope::Admin) {
             return Ok(Scope::Admin(self.user_id));
         }
@@ -106,5 +109,10 @@ mod tests {
         assert_eq!(reader.reading(Kind::Team).unwrap(), Scope::User(me), "the role alone is not enough");
         assert!(reader.writing(Kind::Task).unwrap_err().hint_text().unwrap().contains("scope write"));
         assert_eq!(principal(UserRole::Admin, &[TokenScope::Operator]).reading_all().unwrap(), Scope::System);
+
+        let agent = principal(UserRole::Member, &[TokenScope::Agent]);
+        assert_eq!(agent.writing(Kind::Session).unwrap(), Scope::User(me));
+        assert_eq!(agent.reading(Kind::Message).unwrap(), Scope::User(me));
+        assert!(agent.reading(Kind::Note).is_err() && agent.writing(Kind::Task).is_err());
     }
 }

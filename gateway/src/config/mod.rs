@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
-pub use models::{EmbeddingModel, Models};
+pub use models::{ChatModel, EmbeddingModel, Models};
 pub use schema::schema;
 pub use startup::Startup;
 pub use successor::Successor;

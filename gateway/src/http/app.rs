@@ -16,9 +16,10 @@ use super::problem::{Problem, UNAVAILABLE};
 use crate::auth::Authenticator;
 use crate::config::Limits;
 use crate::embedding::QueryVectors;
-use crate::models::Embeddings;
+use crate::models::{Chat, Embeddings};
 use crate::records::Records;
 use crate::search::Searcher;
+use crate::turns::{Turns, TurnsParts};
 
 /// The address a request comes from, as an extension of the request.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,8 @@ pub struct Parts {
     pub stopping: CancellationToken,
     /// Makes what is searched for into vectors, where there is such a model.
     pub model: Option<Arc<Embeddings>>,
+    /// Answers in sessions, where there is such a model.
+    pub chat: Option<Arc<Chat>>,
 }
 
 /// What requests share.
@@ -54,6 +57,7 @@ pub struct App {
 pub(super) struct Data {
     pub(super) records: Records,
     pub(super) searcher: Searcher,
+    pub(super) turns: Arc<Turns>,
     pub(super) auth: Authenticator,
     pub(super) cache: Arc<dyn Cache>,
     pub(super) cursors: CursorKey,
@@ -76,9 +80,20 @@ impl App {
         let clock = &self.parts.clock;
         let meaning = self.parts.model.as_ref().filter(|_| backend.vectors.is_some());
         let meaning = meaning.map(|model| QueryVectors::new(Arc::clone(model), Arc::clone(&backend.cache)));
+        let records = Records { storage: Arc::clone(storage), clock: Arc::clone(clock), ids: Arc::clone(&self.parts.ids) };
+        let searcher = Searcher { storage: Arc::clone(storage), vectors: backend.vectors.clone(), meaning };
+        let turns = Turns::new(TurnsParts {
+            records: records.clone(),
+            searcher: searcher.clone(),
+            model: self.parts.chat.clone(),
+            sharing: backend.place.sharing,
+            tasks: self.parts.tasks.clone(),
+            stopping: self.parts.stopping.clone(),
+        });
         let data = Data {
-            records: Records { storage: Arc::clone(storage), clock: Arc::clone(clock), ids: Arc::clone(&self.parts.ids) },
-            searcher: Searcher { storage: Arc::clone(storage), vectors: backend.vectors.clone(), meaning },
+            records,
+            searcher,
+            turns,
             auth: Authenticator::new(Arc::clone(storage), Arc::clone(&backend.cache), Arc::clone(clock), self.parts.tasks.clone()),
             cache: Arc::clone(&backend.cache),
             cursors: CursorKey::load(&**storage).await?,

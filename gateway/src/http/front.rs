@@ -8,17 +8,19 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use mosaic_core::Kind;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::App;
 use super::held::held;
 use super::measure::Measured;
 use super::problem::{HEADERS_TOO_LARGE, INTERNAL, OVERLOADED, Problem, TIMEOUT, URI_TOO_LONG};
-use super::{EXPORT, IMPORT, PROBES};
+use super::turns::{EVENTS, STOP};
+use super::{EXPORT, IMPORT, PROBES, paths};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -88,7 +90,13 @@ fn admit(app: &App, request: &Request, route: Option<&str>) -> Result<(Option<Pl
         let place = Arc::clone(&app.room).try_acquire_owned();
         Some(place.map_err(|_| overloaded().hint("try again in a second").retry_after(1))?)
     };
-    let deadline = (!matches!(route, Some(IMPORT | EXPORT))).then(|| app.parts.limits.request_time());
+    let takes_its_time = match route {
+        Some(IMPORT | EXPORT | EVENTS | STOP) => true,
+        // A turn has a bound of its own.
+        Some(route) => *request.method() == Method::POST && route == paths::collection(Kind::Message),
+        None => false,
+    };
+    let deadline = (!takes_its_time).then(|| app.parts.limits.request_time());
     Ok((place, deadline))
 }
 

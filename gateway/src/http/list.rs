@@ -33,6 +33,10 @@ pub(super) async fn list(kind: Kind, caller: &Caller, uri: &Uri) -> Result<Respo
     let scope = caller.reading(kind, view_all, uri.path())?;
     if let Some((whole, field, id)) = paths::whole(kind, uri.path())? {
         caller.data.records.get(scope, whole, id).await?;
+        if kind == Kind::Message {
+            // Whose turn was cut off, its transcript says so.
+            caller.data.turns.settle(id).await?;
+        }
         query = query.filter(field, &id.to_string())?;
     }
     if let Some(cursor) = cursor {

@@ -22,6 +22,7 @@ mod records;
 mod search;
 mod sign_in;
 mod transfer;
+mod turns;
 
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ pub fn router(app: Arc<App>) -> Router {
             api = api.route(&paths::embedding(*kind), embeddings::methods(*kind));
         }
     }
+    api = api.route(turns::EVENTS, get(turns::events)).route(turns::STOP, post(turns::stop));
     api = api.route("/api/v1/me", get(me::me));
     api = api.route("/api/v1/search", get(search::by_text).post(search::by_any));
     api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));

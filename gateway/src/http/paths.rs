@@ -49,8 +49,13 @@ pub(super) fn id(kind: Kind, path: &str) -> Result<Id, Problem> {
 /// The whole that a path is below of: its kind, the field that refers to it, and its id. `None` for kinds that are parts of nothing.
 pub(super) fn whole(kind: Kind, path: &str) -> Result<Option<(Kind, &'static str, Id)>, Problem> {
     let Some(parent) = kind.parent() else { return Ok(None) };
+    Ok(Some((parent.kind, parent.field, below(parent.kind, path)?)))
+}
+
+/// The id of the record that a path is below of.
+pub(super) fn below(kind: Kind, path: &str) -> Result<Id, Problem> {
     // Behind "", "api", "v1" and the plural.
-    Ok(Some((parent.kind, parent.field, read(parent.kind, path.split('/').nth(4))?)))
+    read(kind, path.split('/').nth(4))
 }
 
 /// Checks that a record is a part of what its path says.

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use mosaic_core::{Applied, Error, ErrorKind, Id, Kind, Record, Scope};
+use mosaic_core::{Applied, Error, ErrorKind, Id, Kind, Record, Scope, SessionStatus};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -22,13 +22,18 @@ use super::params::Params;
 use super::paths;
 use super::problem::Problem;
 use super::sign_in::Caller;
+use super::turns;
 use crate::auth::{Principal, check_grant, check_regrant};
 use crate::telemetry::AUDIT;
 
 /// The routes of a kind.
 pub(super) fn routes(kind: Kind) -> Router<Arc<App>> {
-    let all = get(move |caller: Caller, request: Request| async move { list(kind, &caller, request.uri()).await })
-        .post(move |State(app): State<Arc<App>>, caller: Caller, request: Request| create(kind, app, caller, request));
+    let all = get(move |caller: Caller, request: Request| async move { list(kind, &caller, request.uri()).await });
+    let all = match kind {
+        // An agent answers.
+        Kind::Message => all.post(turns::post),
+        _ => all.post(move |State(app): State<Arc<App>>, caller: Caller, request: Request| create(kind, app, caller, request)),
+    };
     let one = get(move |caller: Caller, request: Request| read(kind, caller, request));
     let router = Router::new().route(&paths::collection(kind), all);
     if kind.parent().is_some() {
@@ -45,13 +50,9 @@ async fn create(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     let scope = caller.principal.writing(kind)?;
     no_params(request.uri())?;
     let (parts, body) = request.into_parts();
-    let mut fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
+    let fields = body::object(&parts.headers, body, JSON, app.parts.limits.body_bytes).await?;
     if kind == Kind::Token {
         return create_token(&caller, scope, fields).await;
-    }
-    if let Some((whole, field, id)) = paths::whole(kind, parts.uri.path())? {
-        caller.data.records.get(scope, whole, id).await?;
-        settle_whole(&mut fields, field, id)?;
     }
     let applied = caller.data.records.create(scope, kind, fields).await.map_err(|error| explained(error, kind, scope))?;
     let status = if matches!(applied, Applied::Created(_)) { StatusCode::CREATED } else { StatusCode::OK };
@@ -111,6 +112,11 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     let change = async move { records.update(scope, kind, id, &patch, revision).await };
     let changed = if matches!(kind, Kind::User | Kind::Token) { caller.data.auth.changing(kind, id, change).await } else { change.await };
     let record = changed.map_err(|error| explained(error, kind, scope))?;
+    if let Record::Session(session) = &record
+        && session.status == SessionStatus::Closed
+    {
+        caller.data.turns.stop(session.id).await?;
+    }
     Ok(answer(StatusCode::OK, &record, &record))
 }
 
@@ -144,7 +150,7 @@ pub(super) fn no_params(uri: &Uri) -> Result<(), Problem> {
 }
 
 /// Says what a new record is a part of, as its path does. The record may say it too, but not otherwise.
-fn settle_whole(fields: &mut Map<String, Value>, field: &'static str, id: Id) -> Result<(), Problem> {
+pub(super) fn settle_whole(fields: &mut Map<String, Value>, field: &'static str, id: Id) -> Result<(), Problem> {
     let id = Value::from(id.to_string());
     match fields.insert(field.into(), id.clone()) {
         Some(given) if given != id => Err(Error::invalid("the record says another than its path").with("field", field).into()),
@@ -160,7 +166,7 @@ fn explained(error: Error, kind: Kind, scope: Scope) -> Error {
     error
 }
 
-fn located(status: StatusCode, record: &Record, body: &impl Serialize) -> Response {
+pub(super) fn located(status: StatusCode, record: &Record, body: &impl Serialize) -> Response {
     let mut response = answer(status, record, body);
     if let Ok(path) = HeaderValue::try_from(paths::of(record)) {
         response.headers_mut().insert(LOCATION, path);

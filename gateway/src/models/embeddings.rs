@@ -93,7 +93,7 @@ impl Embeddings {
         }
         let mut answer = request.send().await.map_err(|error| Failure::unanswered(&self.url, error))?;
         if !answer.status().is_success() {
-            return Err(Failure::refused(answer, self.key.as_ref().map(|key| key.expose())).await);
+            return Err(Failure::refused(answer, self.key.as_ref().map(|key| key.expose()), "models.embedding").await);
         }
         let most = ANSWER_BYTES + texts.len() * MAX_DIMENSIONS * COMPONENT_BYTES;
         let mut body = Vec::new();

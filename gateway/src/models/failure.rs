@@ -60,8 +60,8 @@ impl Failure {
         Self { blame, error, retry_after: None }
     }
 
-    /// Of an answer that is no success. `secret` is what must not be quoted from it.
-    pub(super) async fn refused(mut answer: Response, secret: Option<&str>) -> Self {
+    /// Of an answer that is no success. `secret` is what must not be quoted from it, `section` the config's that names the server.
+    pub(super) async fn refused(mut answer: Response, secret: Option<&str>, section: &'static str) -> Self {
         let status = answer.status();
         let blame = match status.as_u16() {
             300..=399 | 401 | 403 | 404 | 405 | 407 => Blame::Setup,
@@ -82,8 +82,8 @@ impl Failure {
             None => error,
         };
         let error = match status.as_u16() {
-            401 | 403 => error.hint("set models.embedding.api_key_file to a file with a key that the server takes"),
-            300..=399 | 404 | 405 => error.hint("check models.embedding.base_url and model: the server knows neither or one of them not"),
+            401 | 403 => error.hint(format!("set {section}.api_key_file to a file with a key that the server takes")),
+            300..=399 | 404 | 405 => error.hint(format!("check {section}.base_url and model: the server knows neither or one of them not")),
             _ => error,
         };
         Self { blame, error, retry_after: wait.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT)) }
@@ -102,7 +102,11 @@ fn kind_of(status: StatusCode) -> ErrorKind {
 
 /// What a server says of an error: OpenAI's `error.message`, Ollama's `error`, vLLM's `message`, FastAPI's `detail`.
 fn quoted(body: &[u8], secret: Option<&str>) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    said(&serde_json::from_slice(body).ok()?, secret)
+}
+
+/// The same, of a body that was read.
+pub(super) fn said(body: &Value, secret: Option<&str>) -> Option<String> {
     let places = [&body["error"]["message"], &body["error"], &body["message"], &body["detail"]];
     let said = places.into_iter().find_map(Value::as_str).filter(|said| !said.is_empty())?;
     let said = secret.map_or_else(|| said.to_owned(), |secret| said.replace(secret, "[hidden]"));

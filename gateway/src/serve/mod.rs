@@ -53,6 +53,7 @@ pub async fn run(config: Config) -> Result<()> {
 async fn live(config: &Config, log: &Writer) -> Result<()> {
     let start = Instant::now();
     let model = models::embeddings(config)?.map(Arc::new);
+    let chat = models::chat(config)?.map(Arc::new);
     let mut signals = Signals::new()?;
     let listener = match listener::bind(config.listen).await {
         Ok(listener) => listener,
@@ -75,6 +76,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         tasks: tasks.clone(),
         stopping: stop.soft.clone(),
         model: model.clone(),
+        chat,
     });
     tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(
         listener,

@@ -106,6 +106,7 @@ impl World {
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             model: None,
+            chat: None,
         });
         let people = People { storage: &*backend.storage, clock: &*clock, ids: &*ids };
         let root = people.person("root", UserRole::Admin, TokenScope::ALL).await;

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
+use mosaic_core::{ErrorKind, Result};
 use serde_json::json;
 
 use super::*;
@@ -111,5 +113,41 @@ fn the_key_is_not_shown() {
     assert_eq!(shown["models"]["embedding"]["batch"], 16, "what is in effect");
     for text in [shown.to_string(), format!("{config:?}"), format!("{:?}", config.models)] {
         assert!(!text.contains(SECRET), "{text}");
+    }
+}
+
+#[test]
+fn a_chat_model_is_held_to_its_bounds_and_its_key_is_not_shown() {
+    let read = |fields: Value| {
+        let mut chat = json!({ "base_url": "http://127.0.0.1:11434/v1", "model": "qwen3" });
+        chat.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("gateway.json");
+        fs::write(&file, json!({ "models": { "chat": chat } }).to_string()).unwrap();
+        Config::read(Some(&file), std::iter::empty())
+    };
+    let config = read(json!({ "api_key": SECRET, "temperature": 0.5 })).unwrap();
+    let chat = config.models.chat.as_ref().unwrap();
+    assert_eq!(chat.url().unwrap().as_str(), "http://127.0.0.1:11434/v1/chat/completions");
+    let shown = config.shown();
+    assert_eq!(shown["models"]["chat"]["api_key"], "[hidden]");
+    assert_eq!((&shown["models"]["chat"]["max_rounds"], &shown["models"]["chat"]["temperature"]), (&json!(16), &json!(0.5)));
+    assert!(!format!("{shown} {config:?}").contains(SECRET));
+    for (fields, key) in [
+        (json!({ "base_url": "localhost" }), "base_url"),
+        (json!({ "api_key": "two words" }), "api_key"),
+        (json!({ "temperature": 2.5 }), "temperature"),
+        (json!({ "instructions": "x".repeat(8_001) }), "instructions"),
+        (json!({ "max_rounds": 0 }), "max_rounds"),
+        (json!({ "turn_seconds": 4 }), "turn_seconds"),
+        (json!({ "max_tokens": 63 }), "max_tokens"),
+        (json!({ "silence_seconds": 601 }), "silence_seconds"),
+        (json!({ "attempts": 11 }), "attempts"),
+        (json!({ "tool_chars": 499 }), "tool_chars"),
+        (json!({ "context_chars": 1_999 }), "context_chars"),
+        (json!({ "turns": 0 }), "turns"),
+    ] {
+        let said = format!("{:?}", read(fields.clone()).unwrap_err());
+        assert!(said.contains(&format!("models.chat.{key}")) && said.contains("gateway.json"), "{fields}: {said}");
     }
 }

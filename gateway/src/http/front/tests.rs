@@ -24,6 +24,7 @@ async fn answer(handler: axum::routing::MethodRouter) -> (StatusCode, Value) {
         tasks: TaskTracker::new(),
         stopping: CancellationToken::new(),
         model: None,
+        chat: None,
     });
     let router = Router::new().route("/", handler).layer(from_fn_with_state(Arc::clone(&app), front));
     let response = router.oneshot(Request::new(Body::empty())).await.unwrap();

@@ -43,6 +43,7 @@ fn document() -> Value {
             paths.insert(super::paths::embedding(*kind), operations::embedding(*kind));
         }
     }
+    paths.extend(operations::turns());
     paths.extend(operations::others());
     let tags: Vec<_> = Kind::ALL
         .iter()

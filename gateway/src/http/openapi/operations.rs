@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::SCHEMAS;
 use super::schemas::name;
 use crate::http::list::filters;
+use crate::http::turns::{EVENT_STREAM, EVENTS, STOP};
 use crate::transfer::JSON_LINES;
 
 /// What any request to the API may be answered with.
@@ -44,10 +45,68 @@ pub(super) fn collection(kind: Kind) -> Value {
             "responses": with_problems(made, &[404, 409, 413, 415, 422, 507]),
         },
     });
+    if kind == Kind::Message {
+        operations["post"] = say();
+    }
     if let Some(parent) = kind.parent() {
         operations["parameters"] = json!([path_id("id", parent.kind)]);
     }
     operations
+}
+
+/// The operation that adds a message to a session.
+fn say() -> Value {
+    let turn = json!({ "oneOf": [reference("Turn"), reference("Message")] });
+    json!({
+        "operationId": "create_message", "tags": ["messages"],
+        "summary": "Say something in a session, and have its agent answer",
+        "description": "A message without a role is the owner's own, and runs a turn: the configured chat model answers, calling tools in the owner's name as it \
+            needs. It takes token scopes read and write. With Accept: text/event-stream the turn comes as it happens, as GET …/events tells it; else in one \
+            answer when it is over. It goes on when the client goes away. The same message again, by its id, runs no second turn: it answers the first one's. \
+            While a turn is running, another message is answered with 409. A message with a role is added as it is, by an agent that drives the session itself: \
+            it takes token scope agent.",
+        "requestBody": { "required": true, "content": { "application/json": { "schema": { "oneOf": [reference("Said"), reference("NewMessage")] } } } },
+        "responses": with_problems(json!({
+            "200": { "description": "The turn, as it happens; or the same message that was added before.", "content": {
+                EVENT_STREAM: { "schema": { "type": "string" } },
+                "application/json": { "schema": reference("Message") },
+            } },
+            "201": { "description": "The turn, when it is over; or the message that was added.", "content": { "application/json": { "schema": turn } } },
+        }), &[404, 409, 413, 415, 422, 507]),
+    })
+}
+
+/// The operations on a session's turns.
+pub(super) fn turns() -> Map<String, Value> {
+    let events = "Messages that are stored come as event message, with their place in the session (seq) as the event's id and the record as data. The text of the \
+        one that is being written comes as event piece ({text}), and as event draft ({text}) where it takes the place of what was told before. Event end ({finish, error}) is the last.";
+    let mut paths = Map::new();
+    paths.insert(EVENTS.into(), json!({
+        "parameters": [path_id("id", Kind::Session)],
+        "get": {
+            "operationId": "follow_session", "tags": ["sessions"],
+            "summary": "Follow a session",
+            "description": format!("Tells the messages behind the one that was seen last, then the turn that is running, to its end. {events}"),
+            "parameters": [
+                header("Last-Event-ID", "The place of the last message that was seen."),
+                { "name": "after", "in": "query", "description": "The same, for clients that set no headers.", "schema": { "type": "integer", "minimum": 0 } },
+            ],
+            "responses": with_problems(json!({ "200": { "description": "Events.", "content": { EVENT_STREAM: { "schema": { "type": "string" } } } } }), &[404]),
+        },
+    }));
+    paths.insert(
+        STOP.into(),
+        json!({
+            "parameters": [path_id("id", Kind::Session)],
+            "post": {
+                "operationId": "stop_session", "tags": ["sessions"],
+                "summary": "Stop a session's turn",
+                "description": "Answers once it has ended. That none was running is no error.",
+                "responses": with_problems(json!({ "204": { "description": "No turn is running." } }), &[404]),
+            },
+        }),
+    );
+    paths
 }
 
 /// The operations on one record of a kind.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::embeddings::NewEmbedding;
 use super::super::problem::CODES;
 use super::super::search::Wanted;
+use super::super::turns::Said;
 use super::SCHEMAS;
 use crate::records::OURS;
 use crate::schema::hoist;
@@ -31,6 +32,20 @@ pub(super) fn all() -> Map<String, Value> {
             "description": "Who asks: the user that the token acts for, and the token.",
             "properties": { "user": record(Kind::User), "token": record(Kind::Token) },
             "required": ["user", "token"],
+        }),
+    );
+    add("Said", schema_for!(Said), "", &mut schemas);
+    schemas.insert(
+        "Turn".into(),
+        json!({
+            "type": "object",
+            "description": "A turn that is over.",
+            "properties": {
+                "items": { "type": "array", "items": record(Kind::Message), "description": "Its messages, the person's first." },
+                "finish": { "anyOf": [{ "$ref": format!("{SCHEMAS}Finish") }, { "type": "null" }], "description": "How it ended." },
+                "error": { "type": ["string", "null"], "description": "Why, where that does not say it all." },
+            },
+            "required": ["items", "finish", "error"],
         }),
     );
     schemas.insert("Problem".into(), problem());

@@ -48,6 +48,7 @@ async fn open(limits: Limits) -> Opened {
         tasks: tasks.clone(),
         stopping: stop.soft.clone(),
         model: None,
+        chat: None,
     });
     let (backend, secret, at) = (memory::open(), TokenSecret::generate().unwrap(), SystemClock.now());
     let id = Id::from_u128(1);

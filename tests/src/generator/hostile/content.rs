@@ -118,7 +118,7 @@ fn with_calls(said: Message, number: usize, lines: &[String]) -> Message {
     match said.role {
         MessageRole::User => said,
         MessageRole::Tool => Message { tool_call_id: Some(line(NAME_CHARS)), ..said },
-        MessageRole::Assistant if number % 2 == 0 => {
+        MessageRole::Assistant if number.is_multiple_of(2) => {
             Message { tool_calls: lines.iter().take(TOOL_CALLS).map(call).collect(), finish: Some(Finish::ToolCalls), ..said }
         }
         MessageRole::Assistant => {

@@ -1,0 +1,103 @@
+//! What goes over the wire: requests as all servers take them, and answers as any of them sends them.
+
+use mosaic_core::ToolCall;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{ChatMessage, ToolDefinition};
+use crate::config::ChatModel;
+
+/// A request.
+#[derive(Serialize)]
+pub(super) struct Request<'r> {
+    model: &'r str,
+    messages: Vec<Value>,
+    stream: bool,
+    stream_options: Value,
+    max_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
+}
+
+impl<'r> Request<'r> {
+    pub(super) fn new(section: &'r ChatModel, conversation: &[ChatMessage], tools: &[ToolDefinition], max_tokens: u32) -> Self {
+        Self {
+            model: &section.model,
+            messages: conversation.iter().map(message).collect(),
+            stream: true,
+            stream_options: json!({ "include_usage": true }),
+            max_tokens,
+            temperature: section.temperature,
+            tools: tools
+                .iter()
+                .map(|tool| {
+                    json!({ "type": "function", "function": {
+                "name": tool.name, "description": tool.description, "parameters": tool.parameters,
+            } })
+                })
+                .collect(),
+        }
+    }
+}
+
+fn message(message: &ChatMessage) -> Value {
+    match message {
+        ChatMessage::System(content) => json!({ "role": "system", "content": content }),
+        ChatMessage::User(content) => json!({ "role": "user", "content": content }),
+        ChatMessage::Assistant { content, tool_calls } if tool_calls.is_empty() => json!({ "role": "assistant", "content": content }),
+        ChatMessage::Assistant { content, tool_calls } => {
+            // Without a text it has null, which not every server takes for an empty one.
+            let content = if content.is_empty() { Value::Null } else { content.as_str().into() };
+            json!({ "role": "assistant", "content": content, "tool_calls": tool_calls.iter().map(call).collect::<Vec<_>>() })
+        }
+        ChatMessage::Tool { tool_call_id, content } => json!({ "role": "tool", "tool_call_id": tool_call_id, "content": content }),
+    }
+}
+
+fn call(call: &ToolCall) -> Value {
+    json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
+}
+
+/// A piece of an answer, or a whole one.
+#[derive(Deserialize)]
+pub(super) struct Chunk {
+    pub(super) choices: Option<Vec<Choice>>,
+    pub(super) usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Choice {
+    /// What a piece adds.
+    pub(super) delta: Option<Delta>,
+    /// The whole.
+    pub(super) message: Option<Delta>,
+    pub(super) finish_reason: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Delta {
+    pub(super) content: Option<String>,
+    pub(super) tool_calls: Option<Vec<CallPiece>>,
+}
+
+/// A piece of a call, or a whole one.
+#[derive(Deserialize)]
+pub(super) struct CallPiece {
+    pub(super) index: Option<u64>,
+    pub(super) id: Option<String>,
+    pub(super) function: Option<FunctionPiece>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct FunctionPiece {
+    pub(super) name: Option<String>,
+    /// Text, as a rule; some servers send the object.
+    pub(super) arguments: Option<Value>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Usage {
+    pub(super) completion_tokens: Option<u64>,
+}
