@@ -2,6 +2,8 @@
 //! that whatever happens in the middle of one, its transcript tells the truth.
 
 mod bounds;
+mod canary;
+mod story;
 
 use serde_json::{Value, json};
 
