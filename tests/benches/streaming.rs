@@ -141,6 +141,8 @@ async fn through(gateway: &Gateway, session: &str, pieces: usize) -> Pieces {
         let data: Value = serde_json::from_str(data).unwrap();
         match head.lines().last().unwrap() {
             "event: piece" => text.add(data["text"].as_str().unwrap()),
+            // What was said before this client was heard.
+            "event: draft" if text.text.is_empty() => text.add(data["text"].as_str().unwrap()),
             "event: message" => {
                 stored.push(data);
                 assert_eq!(stored[stored.len() - 1]["seq"], stored.len(), "in order");
