@@ -4,6 +4,7 @@
 mod answers;
 mod data;
 mod disk;
+mod events;
 mod gateway;
 mod http;
 mod model;
@@ -17,6 +18,7 @@ pub(crate) use disk::{Snapshot, Tmpfs};
 pub(crate) use gateway::{Gateway, shared};
 pub(crate) use http::{Client, JSON};
 pub(crate) use model::{ModelServer, Mood};
+pub(crate) use mosaic_tests::chat_model::{ChatServer, Reply, Step};
 pub(crate) use place::{Outcome, Place};
 pub(crate) use processes::{alive, children, engine_of, signal};
 pub(crate) use random::Random;
