@@ -5,6 +5,8 @@
 #![expect(missing_docs, reason = "the name of a case says what it shows")]
 
 pub mod behaviour;
+#[cfg(feature = "services")]
+pub mod chat_model;
 pub mod generator;
 #[cfg(feature = "services")]
 pub mod services;

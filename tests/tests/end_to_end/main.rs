@@ -21,5 +21,6 @@ mod moving;
 mod refusals;
 mod requests;
 mod servers;
+mod sessions;
 mod stop;
 mod terminal;

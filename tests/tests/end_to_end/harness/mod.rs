@@ -17,6 +17,7 @@ pub(crate) use disk::{Snapshot, Tmpfs};
 pub(crate) use gateway::{Gateway, shared};
 pub(crate) use http::{Client, JSON};
 pub(crate) use model::{ModelServer, Mood};
+pub(crate) use mosaic_tests::chat_model::{ChatServer, Reply};
 pub(crate) use place::{Outcome, Place};
 pub(crate) use processes::{alive, children, engine_of, signal};
 pub(crate) use random::Random;
