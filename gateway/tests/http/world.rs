@@ -14,6 +14,7 @@ use mosaic_core::{
     TokenScope, User, UserRole, memory,
 };
 use mosaic_gateway::config::Limits;
+use mosaic_gateway::doctor::Report;
 use mosaic_gateway::http::{App, Parts, Peer, router};
 use mosaic_gateway::secret::TokenSecret;
 use mosaic_gateway::telemetry;
@@ -107,6 +108,7 @@ impl World {
             stopping: stopping.clone(),
             model: None,
             chat: None,
+            look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
         });
         let people = People { storage: &*backend.storage, clock: &*clock, ids: &*ids };
         let root = people.person("root", UserRole::Admin, TokenScope::ALL).await;
