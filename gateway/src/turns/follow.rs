@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_core::{Id, Kind, Message, Result, Scope};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::conversation::{message, messages_after};
 use super::live::{Cursor, Ended, Event, Live};
@@ -67,21 +67,23 @@ impl Follower {
                 return Ok(Some(self.told(Arc::new(message))));
             }
             if let Some((live, cursor)) = &mut self.live {
-                if self.seen.elapsed() > SIGHT {
+                if self.seen.elapsed() >= SIGHT {
                     if !self.turns.sees(self.scope, self.session).await? {
                         return Ok(Some(self.over()));
                     }
                     self.seen = Instant::now();
                 }
-                match live.next(cursor).await {
-                    Event::Message(message) => return Ok(Some(self.told(message))),
-                    Event::End(ended) => {
+                match timeout(SIGHT, live.next(cursor)).await {
+                    Ok(Event::Message(message)) => return Ok(Some(self.told(message))),
+                    Ok(Event::End(ended)) => {
                         if ended != Ended::default() {
                             self.last = ended;
                         }
                         return Ok(Some(self.over()));
                     }
-                    event => return Ok(Some(event)),
+                    Ok(event) => return Ok(Some(event)),
+                    // Nothing was told: whether they may hear what comes is looked at first.
+                    Err(_) => continue,
                 }
             }
             self.look().await?;

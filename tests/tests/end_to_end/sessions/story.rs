@@ -55,7 +55,7 @@ fn play(model: &ChatServer) -> Arc<Notify> {
 async fn story(place: Place, tier: &str) {
     let model = ChatServer::start().await;
     let gate = play(&model);
-    configure(&place, &model, json!({}));
+    configure(&place, &model, &json!({}));
     let gateway = Gateway::start_in(&place).await;
     assert!(gateway.log().contains(&format!("tier=\"{tier}\"")), "{}", gateway.log());
 
