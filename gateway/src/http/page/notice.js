@@ -18,7 +18,7 @@ export function problem(error, ...actions) {
 
 /** Says that something was done. */
 export function done(text) {
-  const shown = h("p", { class: "done" }, text);
+  const shown = h("p", { class: "toast" }, text);
   document.getElementById("notices").replaceChildren(shown);
   setTimeout(() => shown.remove(), SHOWN_MS);
 }
@@ -49,6 +49,8 @@ export class Speaker {
   }
 }
 
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+/** What the gateway says, as a sentence's beginning; what is between backticks is code. */
+export function sentence(text) {
+  const parts = (text.charAt(0).toUpperCase() + text.slice(1)).split("`");
+  return parts.map((part, n) => (n % 2 && n < parts.length - 1 ? h("code", null, part) : part));
 }

@@ -1,6 +1,6 @@
 // The sessions, and a new one.
 
-import { ask, get, newId, withQuery } from "./api.js";
+import { Problem, ask, get, newId, withQuery } from "./api.js";
 import { field, h, select, title } from "./dom.js";
 import { setFirst } from "./first.js";
 import { problem } from "./notice.js";
@@ -56,7 +56,7 @@ export async function newSession() {
       const first = message.value.trim();
       const title = name.value.trim() || begin(first);
       if (!title) {
-        said.replaceChildren(problem(new Error("say something, or give the session a title")));
+        said.replaceChildren(problem(new Problem({ title: "There is neither a message nor a title", hint: "Say something, or give the session a title." })));
         return;
       }
       button.disabled = true;
