@@ -44,7 +44,7 @@ A running gateway is needed: give its url with --url or MOSAIC_URL.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Chat {
     /// What to say, for one answer; - reads it from standard input. Without it, a conversation begins
-    message: Option<String>,
+    message: Vec<String>,
     /// Go on with this session
     #[arg(long, value_name = "ID", value_parser = id, conflicts_with_all = ["last", "team", "agent"])]
     session: Option<Id>,
@@ -71,11 +71,10 @@ impl Chat {
 
     pub(super) async fn run(self) -> Result<ExitCode> {
         let client = self.gateway.client()?;
-        let one = match self.message.as_deref() {
-            Some(STDIN) => Some(standard_input().await?),
-            Some(message) => Some(message.to_owned()),
-            None if std::io::stdin().is_terminal() => None,
-            None => Some(standard_input().await?),
+        let one = match self.message.join(" ").as_str() {
+            "" if std::io::stdin().is_terminal() => None,
+            "" | STDIN => Some(standard_input().await?),
+            message => Some(message.to_owned()),
         };
         let session = match (self.session, self.last) {
             (Some(session), _) => Some(own(&client, session).await?),

@@ -63,7 +63,9 @@ impl Browser {
         let mut wanted = DesiredCapabilities::chrome();
         wanted.set_binary(chromium().await.browser.to_str().expect("paths of tests are UTF-8")).unwrap();
         // Without a sandbox, since root has none; and it asks its maker for nothing.
-        for argument in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking"] {
+        for argument in
+            ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking"]
+        {
             wanted.add_arg(argument).unwrap();
         }
         wanted.set_logging_prefs("browser", LoggingPrefsLogLevel::All).unwrap();

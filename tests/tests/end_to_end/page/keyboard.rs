@@ -4,7 +4,7 @@ use serde_json::json;
 use thirtyfour::Key;
 
 use super::Browser;
-use crate::harness::{eventually, PATIENCE, shared};
+use crate::harness::{PATIENCE, eventually, shared};
 
 /// Goes on by Tab until the element that has the focus has this text, label or name; at each it must be seen that it has it.
 async fn tab_to(browser: &Browser, wanted: &str) {
@@ -43,7 +43,7 @@ async fn a_task_is_made_and_changed() {
     browser.until("the title has the focus", "document.activeElement.name === 'title'").await;
     browser.keys("Oil the hinges").await;
     tab_to(&browser, "Text").await;
-    browser.keys("With *linseed* oil." ).await;
+    browser.keys("With *linseed* oil.").await;
     tab_to(&browser, "Tags").await;
     browser.keys("door,oak".to_owned() + Key::Enter).await;
     tab_to(&browser, "Make the task").await;
@@ -51,7 +51,10 @@ async fn a_task_is_made_and_changed() {
     browser.heading("Oil the hinges").await;
     browser.shows("With linseed oil.").await;
     let made = ada.get("/api/v1/tasks").await.items().remove(0);
-    assert_eq!((&made["title"], &made["body"], &made["tags"]), (&json!("Oil the hinges"), &json!("With *linseed* oil."), &json!(["door", "oak"])));
+    assert_eq!(
+        (&made["title"], &made["body"], &made["tags"]),
+        (&json!("Oil the hinges"), &json!("With *linseed* oil."), &json!(["door", "oak"]))
+    );
 
     tab_to(&browser, "Edit").await;
     browser.keys(Key::Enter).await;
