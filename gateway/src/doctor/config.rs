@@ -32,6 +32,12 @@ pub(super) async fn look(file: Option<&Path>, deadline: Instant) -> (Check, Opti
     }
 }
 
+/// The config that a gateway runs by.
+pub(super) fn in_use(config: &Config) -> Check {
+    let found = Finding::well(format!("in use: tier {} at {}", config.tier, config.listen));
+    Check::of(ID, Check::CONFIG, absolute(config.source.as_deref().unwrap_or(Path::new(FILE))), &Ok(found))
+}
+
 /// Reads it off the runtime: the file may be on a mount that hangs, or be a pipe that nobody writes to.
 async fn read(file: Option<&Path>, deadline: Instant) -> Result<Config> {
     let file = file.map(Path::to_owned);

@@ -33,6 +33,15 @@ pub async fn run(file: Option<&Path>) -> Report {
     Report::new(Some(config.tier), checks)
 }
 
+/// Looks as [`run`] does, for the gateway that runs by this config: what its file says by now counts at the next start.
+pub async fn of_running(config: &Config) -> Report {
+    let deadline = Instant::now() + DEADLINE;
+    let Ok(entry) = registry::backend(&config.tier) else { return Report::new(Some(config.tier.clone()), Vec::new()) };
+    let (of_tier, answer) = tokio::join!(diagnose(entry, config, "doctor", deadline), listen::look(config.listen, deadline));
+    let checks = [config::in_use(config)].into_iter().chain(of_tier).chain([answer]).collect();
+    Report::new(Some(config.tier.clone()), checks)
+}
+
 /// What the tier of the config finds, examined for a command.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use mosaic_core::{Backend, Cache, Clock, IdSource, Result};
 use tokio::sync::Semaphore;
@@ -15,6 +16,7 @@ use super::health::Pulse;
 use super::problem::{Problem, UNAVAILABLE};
 use crate::auth::Authenticator;
 use crate::config::Limits;
+use crate::doctor::Report;
 use crate::embedding::QueryVectors;
 use crate::models::{Chat, Embeddings};
 use crate::records::Records;
@@ -24,6 +26,9 @@ use crate::turns::{Turns, TurnsParts};
 /// The address a request comes from, as an extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
+
+/// Looks at how the gateway and its tier are.
+pub type Look = Arc<dyn Fn() -> BoxFuture<'static, Report> + Send + Sync>;
 
 /// What an [`App`] is made of.
 pub struct Parts {
@@ -43,6 +48,8 @@ pub struct Parts {
     pub model: Option<Arc<Embeddings>>,
     /// Answers in sessions, where there is such a model.
     pub chat: Option<Arc<Chat>>,
+    /// What an operator is shown of the gateway and its tier.
+    pub look: Look,
 }
 
 /// What requests share.

@@ -6,6 +6,7 @@ mod app;
 mod body;
 mod cursor;
 mod docs;
+mod doctor;
 mod embeddings;
 mod etag;
 mod front;
@@ -15,6 +16,7 @@ mod list;
 mod me;
 mod measure;
 mod openapi;
+mod page;
 mod params;
 mod paths;
 mod problem;
@@ -31,7 +33,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use mosaic_core::Kind;
 
-pub use app::{App, Parts, Peer};
+pub use app::{App, Look, Parts, Peer};
 
 use problem::{NOT_FOUND, Problem};
 
@@ -52,7 +54,7 @@ pub fn router(app: Arc<App>) -> Router {
         }
     }
     api = api.route(turns::EVENTS, get(turns::events)).route(turns::STOP, post(turns::stop));
-    api = api.route("/api/v1/me", get(me::me));
+    api = api.route("/api/v1/me", get(me::me)).route("/api/v1/doctor", get(doctor::doctor));
     api = api.route("/api/v1/search", get(search::by_text).post(search::by_any));
     api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));
     Router::new()
@@ -61,6 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(measure::metrics))
         .merge(docs::routes())
+        .merge(page::routes())
         .fallback(async || Problem::new(NOT_FOUND, "there is no such path").hint("/docs lists the paths"))
         .layer(from_fn_with_state(Arc::clone(&app), front::front))
         .with_state(app)

@@ -11,6 +11,7 @@ mod signals;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 use mosaic_core::{Backend, Error, ErrorKind, RandomIds, Result, SystemClock};
 use tokio::time::{interval, sleep, timeout};
@@ -18,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::doctor;
 use crate::first_admin::{FirstAdmin, Place};
-use crate::http::{App, Parts};
+use crate::http::{App, Look, Parts};
 use crate::migration;
 use crate::models;
 use crate::open;
@@ -77,6 +79,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         stopping: stop.soft.clone(),
         model: model.clone(),
         chat,
+        look: look(config.clone()),
     });
     tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(
         listener,
@@ -109,6 +112,15 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         tracing::info!("stopped");
     }
     outcome.and(stopped)
+}
+
+/// How an operator has this gateway looked at.
+fn look(config: Config) -> Look {
+    let config = Arc::new(config);
+    Arc::new(move || {
+        let config = Arc::clone(&config);
+        async move { doctor::of_running(&config).await }.boxed()
+    })
 }
 
 /// Opens the API to the data, and answers for ever.

@@ -40,20 +40,22 @@ pub struct Follower {
     last: Ended,
     seen: Instant,
     is_over: bool,
+    /// Whether there is more, and somebody else is to tell it.
+    breaks_off: bool,
 }
 
 impl Follower {
     pub(super) fn new(turns: Arc<Turns>, scope: Scope, session: Id, after: u64, until: Until) -> Self {
         let (stored, last, seen) = (VecDeque::new(), Ended::default(), Instant::now());
-        Self { turns, scope, session, after, until, live: None, stored, last, seen, is_over: false }
+        Self { turns, scope, session, after, until, live: None, stored, last, seen, is_over: false, breaks_off: false }
     }
 
-    /// What comes next; `None` behind the end. Nothing is lost when the future is dropped.
+    /// What comes next; `None` behind the end, and when the gateway stops before it. Nothing is lost when the future is dropped.
     ///
     /// # Errors
     /// Those of the storage.
     pub async fn next(&mut self) -> Result<Option<Event>> {
-        if self.is_over {
+        if self.is_over || self.breaks_off {
             return Ok(None);
         }
         loop {
@@ -85,6 +87,9 @@ impl Follower {
                 }
             }
             self.look().await?;
+            if self.breaks_off {
+                return Ok(None);
+            }
             if self.is_over {
                 return Ok(Some(Event::End(self.last.clone())));
             }
@@ -114,6 +119,8 @@ impl Follower {
                 let cursor = live.follow(self.after);
                 self.live = Some((live, cursor));
             }
+            // When this gateway stops, whoever follows goes on through another.
+            Standing::Elsewhere(_) if self.turns.stopping.is_cancelled() => self.breaks_off = true,
             Standing::Elsewhere(_) => sleep(LOOK).await,
             Standing::None => {
                 // What came in between.

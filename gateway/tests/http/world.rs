@@ -14,6 +14,7 @@ use mosaic_core::{
     TokenScope, User, UserRole, memory,
 };
 use mosaic_gateway::config::Limits;
+use mosaic_gateway::doctor::Report;
 use mosaic_gateway::http::{App, Parts, Peer, router};
 use mosaic_gateway::secret::TokenSecret;
 use mosaic_gateway::telemetry;
@@ -76,7 +77,7 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-const READ_WRITE: &[TokenScope] = &[TokenScope::Read, TokenScope::Write];
+const EVERYDAY: &[TokenScope] = &[TokenScope::Read, TokenScope::Write, TokenScope::Agent];
 
 impl World {
     pub(crate) async fn new() -> Self {
@@ -107,12 +108,13 @@ impl World {
             stopping: stopping.clone(),
             model: None,
             chat: None,
+            look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
         });
         let people = People { storage: &*backend.storage, clock: &*clock, ids: &*ids };
         let root = people.person("root", UserRole::Admin, TokenScope::ALL).await;
-        let ada = people.person("ada", UserRole::Member, READ_WRITE).await;
-        let bob = people.person("bob", UserRole::Member, READ_WRITE).await;
-        let eve = people.person("eve", UserRole::Member, READ_WRITE).await;
+        let ada = people.person("ada", UserRole::Member, EVERYDAY).await;
+        let bob = people.person("bob", UserRole::Member, EVERYDAY).await;
+        let eve = people.person("eve", UserRole::Member, EVERYDAY).await;
         let team = people.team(&[(&ada, MembershipRole::Owner), (&bob, MembershipRole::Member)]).await;
         Self { router: router(Arc::clone(&app)), app, backend, storage, clock, tasks, stopping, root, ada, bob, eve, team }
     }

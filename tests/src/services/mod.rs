@@ -16,8 +16,11 @@
 //! process, however it ends: [`supervisor`]. `mosaic-tests helper:services show` starts or joins those of tests started by hand, which
 //! go on for two minutes after their last use.
 //!
+//! And a browser, for the tests of the page: [`chromium()`].
+//!
 //! What must not come in: what the product makes of them.
 
+mod chromium;
 mod commands;
 mod docker;
 mod given;
@@ -40,6 +43,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
+pub use chromium::{Chromium, chromium};
 pub use listing::Listing;
 pub use own::{Own, OwnPostgres, OwnValkey};
 pub use postgres::{Database, Postgres};

@@ -18,6 +18,7 @@ mod embeddings;
 mod harness;
 mod interrupted;
 mod moving;
+mod page;
 mod refusals;
 mod requests;
 mod servers;

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,10 +22,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The routes that describe the API.
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/", get(async || Redirect::temporary("/docs")))
-        .route("/docs", get(docs))
-        .route("/openapi.json", get(openapi::openapi))
+    Router::new().route("/docs", get(docs)).route("/openapi.json", get(openapi::openapi))
 }
 
 async fn docs() -> Response {

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use super::super::app::Parts;
 use super::*;
 use crate::config::Limits;
+use crate::doctor::Report;
 use crate::telemetry;
 
 async fn answer(handler: axum::routing::MethodRouter) -> (StatusCode, Value) {
@@ -25,6 +26,7 @@ async fn answer(handler: axum::routing::MethodRouter) -> (StatusCode, Value) {
         stopping: CancellationToken::new(),
         model: None,
         chat: None,
+        look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
     });
     let router = Router::new().route("/", handler).layer(from_fn_with_state(Arc::clone(&app), front));
     let response = router.oneshot(Request::new(Body::empty())).await.unwrap();

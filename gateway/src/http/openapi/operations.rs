@@ -190,6 +190,14 @@ pub(super) fn others() -> Map<String, Value> {
     } } } })
     };
     let open = |id: &str, summary: &str, responses: Value| json!({ "get": { "operationId": id, "tags": ["gateway"], "summary": summary, "security": [], "responses": with(responses, OPEN.iter()) } });
+    let mut file = open(
+        "page_file",
+        "A part of the page",
+        json!({ "200": text("It.", "*/*"), "304": { "description": "It is as the client has it." } }),
+    );
+    file["get"]["responses"] = with(file["get"]["responses"].take(), [404].iter());
+    file["parameters"] =
+        json!([{ "name": "file", "in": "path", "required": true, "description": "Its name.", "schema": { "type": "string" } }]);
     let query =
         |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
     let kinds: Vec<_> = Kind::searched().map(Kind::singular).collect();
@@ -199,6 +207,12 @@ pub(super) fn others() -> Map<String, Value> {
             "summary": "Say who asks",
             "description": "The user that the token acts for, and the token. Any token may ask.",
             "responses": with_problems(json!({ "200": json_response("Who asks.", "Me") }), &[404]),
+        } },
+        "/api/v1/doctor": { "get": {
+            "operationId": "doctor", "tags": ["gateway"],
+            "summary": "Look at what the tier needs, and how it is",
+            "description": "What mosaic doctor --json says, of the gateway that answers: red and yellow are no failures of the request. Takes token scope operator.",
+            "responses": with_problems(json!({ "200": json_response("The report.", "Doctor") }), &[]),
         } },
         "/api/v1/search": { "get": {
             "operationId": "search", "tags": ["search"],
@@ -252,7 +266,8 @@ pub(super) fn others() -> Map<String, Value> {
             "description": "OpenAPI 3.1.", "content": { "application/json": { "schema": { "type": "object" } } },
         } })),
         "/docs": open("docs", "This description, to read", json!({ "200": text("A page.", "text/html") })),
-        "/": open("root", "The way to /docs", json!({ "307": { "description": "See /docs." } })),
+        "/": open("page", "The page to work with", json!({ "200": text("A page.", "text/html") })),
+        "/page/{file}": file,
     });
     match paths {
         Value::Object(paths) => paths,

@@ -34,6 +34,7 @@ pub(super) fn all() -> Map<String, Value> {
             "required": ["user", "token"],
         }),
     );
+    add("Doctor", schema_for!(crate::doctor::Report), "", &mut schemas);
     add("Said", schema_for!(Said), "", &mut schemas);
     schemas.insert(
         "Turn".into(),

@@ -43,7 +43,7 @@ fn operations_are_unique_and_say_how_they_fail() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all);
-    assert_eq!(all, Kind::ALL.len() * 5 - 2 + Kind::searched().count() * 2 + 13);
+    assert_eq!(all, Kind::ALL.len() * 5 - 2 + Kind::searched().count() * 2 + 15);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::doctor::Report;
 use crate::http::Parts;
 use crate::secret::TokenSecret;
 use crate::telemetry;
@@ -49,6 +50,7 @@ async fn open(limits: Limits) -> Opened {
         stopping: stop.soft.clone(),
         model: None,
         chat: None,
+        look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
     });
     let (backend, secret, at) = (memory::open(), TokenSecret::generate().unwrap(), SystemClock.now());
     let id = Id::from_u128(1);

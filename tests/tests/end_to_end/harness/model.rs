@@ -198,7 +198,7 @@ fn whole(body: String) -> Body {
 
 /// A body that begins like an answer, and goes on for ever, or breaks off.
 fn stream(for_ever: bool) -> Body {
-    let piece = Bytes::from(r#"{"data":[{"index":0,"embedding":["#.to_owned() + &"0.125,".repeat(10_000));
+    let piece = Bytes::from(r#"{"data":[{"index":0,"embedding":["#.to_owned() + "0.125,".repeat(10_000).as_str());
     let pieces = (0_u64..).map_while(move |n| match n {
         _ if for_ever || n < 1 => Some(Ok(hyper::body::Frame::data(piece.clone()))),
         1 => Some(Err(std::io::Error::other("gone"))),

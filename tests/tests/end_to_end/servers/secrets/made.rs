@@ -45,13 +45,13 @@ impl Secrets {
 
     /// One of letters and digits.
     pub(super) fn plain(&mut self) -> String {
-        let secret = self.piece(LETTERS) + &self.piece(LETTERS);
+        let secret = self.piece(LETTERS) + self.piece(LETTERS).as_str();
         self.remember(secret)
     }
 
     /// A password of digits, as one forgets to put in quotes.
     pub(super) fn digits(&mut self) -> String {
-        let secret = self.piece(DIGITS) + &self.piece(DIGITS);
+        let secret = self.piece(DIGITS) + self.piece(DIGITS).as_str();
         self.remember(secret)
     }
 
