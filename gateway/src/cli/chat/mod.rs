@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use mosaic_core::{Error, ErrorKind, Finish, Id, Kind, Record, Result};
+use mosaic_core::model::BODY_BYTES;
+use mosaic_core::{Error, ErrorKind, Finish, Id, Kind, Record, Result, SessionStatus, refusal};
 use serde_json::Map;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines, Stdin};
 
@@ -89,9 +90,10 @@ impl Chat {
 
     /// One question, and its answer.
     async fn ask(self, client: Client, session: Option<Id>, message: &str) -> Result<ExitCode> {
-        let session = match session {
-            Some(session) => session,
-            None => self.begin(&client, message).await?,
+        let team = names::team_field(&client, self.team.as_deref()).await?;
+        let mut talk = match session {
+            Some(session) => Talk::new(client, session, 0),
+            None => self.begin(client, team.as_deref(), message).await?,
         };
         let mut show: Box<dyn Show> = if self.json {
             Box::new(Json)
@@ -100,10 +102,18 @@ impl Chat {
         } else {
             Box::new(Answer::default())
         };
-        let ended = Talk::new(client, session, 0).turn(message, &mut *show, &mut Interrupts::new()?).await?;
+        let ended = match talk.turn(message, &mut *show, &mut Interrupts::new()?).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                if session.is_none() && talk.is_unheard() {
+                    talk.remove().await;
+                }
+                return Err(error);
+            }
+        };
         match failure(&ended) {
             None => Ok(ExitCode::SUCCESS),
-            Some(error) => Err(error.hint(format!("go on with: mosaic chat --session {session}"))),
+            Some(error) => Err(error.hint(format!("go on with: mosaic chat --session {}", talk.session()))),
         }
     }
 
@@ -122,27 +132,35 @@ impl Chat {
                 output::write(&screen.paint(&format!("(earlier: mosaic session show {session})"), Style::Faint))?;
             }
             let mut going_on = Talk::new(client.clone(), session, said.first().map_or(0, |first| first.seq.saturating_sub(1)));
-            let ended = going_on.catch_up(&mut *show, &mut interrupts).await?;
-            say_end(&ended);
+            going_on.catch_up(&mut *show, &mut interrupts).await?;
             talk = Some(going_on);
         } else if !self.json {
+            // What would be in the way of the first message is said before it is typed.
+            client.me().await?;
             output::write(&screen.paint("A new session. Ctrl-C stops the agent, Ctrl-D leaves.", Style::Faint))?;
         }
+        let team = names::team_field(&client, self.team.as_deref()).await?;
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         while let Some(line) = prompted(&mut lines, &mut interrupts, screen, self.json).await? {
             let message = line.trim();
             if message.is_empty() {
                 continue;
             }
-            let talk = match &mut talk {
+            let mut present = match talk.take() {
                 Some(talk) => talk,
-                None => talk.insert(Talk::new(client.clone(), self.begin(&client, message).await?, 0)),
+                None => self.begin(client.clone(), team.as_deref(), message).await?,
             };
-            match talk.turn(message, &mut *show, &mut interrupts).await {
+            match present.turn(message, &mut *show, &mut interrupts).await {
                 Ok(ended) => say_end(&ended),
                 // What one message met may not be in the way of the next.
                 Err(error) if !output::is_of_no_reader(&error) => _ = output::failed(&error),
                 Err(error) => return Err(error),
+            }
+            if present.is_unheard() && session.is_none() {
+                // Nothing of it came: no empty session stays behind.
+                present.remove().await;
+            } else {
+                talk = Some(present);
             }
         }
         if let Some(talk) = talk {
@@ -152,15 +170,16 @@ impl Chat {
     }
 
     /// Begins a session.
-    async fn begin(&self, client: &Client, message: &str) -> Result<Id> {
+    async fn begin(&self, client: Client, team: Option<&str>, message: &str) -> Result<Talk> {
         let mut fields = Map::new();
         let title: String = message.lines().next().unwrap_or_default().chars().take(TITLE_CHARS).collect();
         fields.insert("title".into(), if title.trim().is_empty() { "Untitled".into() } else { title.into() });
         fields.insert("agent".into(), self.agent.as_str().into());
-        if let Some(team) = names::team_field(client, self.team.as_deref()).await? {
+        if let Some(team) = team {
             fields.insert("team_id".into(), team.into());
         }
-        Ok(client.create(Kind::Session, fields).await?.id())
+        let session = client.create(Kind::Session, fields).await?.id();
+        Ok(Talk::new(client, session, 0))
     }
 }
 
@@ -183,10 +202,15 @@ async fn prompted(lines: &mut Lines<BufReader<Stdin>>, interrupts: &mut Interrup
 
 async fn standard_input() -> Result<String> {
     let mut text = String::new();
+    // One byte more than fits, to know that it does not.
     tokio::io::stdin()
+        .take(BODY_BYTES as u64 + 1)
         .read_to_string(&mut text)
         .await
         .map_err(|error| Error::new(ErrorKind::Unavailable, "standard input cannot be read").with("reason", &error).source(error))?;
+    if text.len() > BODY_BYTES {
+        return Err(Error::invalid(format!("the message is too long: {BODY_BYTES} bytes at most")));
+    }
     if text.trim().is_empty() {
         return Err(Error::invalid("standard input says nothing").hint("give a message: mosaic chat \"What is due this week?\""));
     }
@@ -196,7 +220,10 @@ async fn standard_input() -> Result<String> {
 /// A session that is the user's own to talk in.
 async fn own(client: &Client, session: Id) -> Result<Id> {
     match client.get(Kind::Session, session).await? {
-        Record::Session(found) if found.owner_id == client.me().await? => Ok(session),
+        Record::Session(found) if found.owner_id == client.me().await? => match found.status {
+            SessionStatus::Open => Ok(session),
+            SessionStatus::Closed => Err(refusal::session_closed(session).hint(format!("mosaic session reopen {session}"))),
+        },
         _ => Err(Error::new(ErrorKind::Forbidden, "only a session's owner talks to its agent")
             .with("session", session)
             .hint(format!("read it: mosaic session show {session}"))),
@@ -215,7 +242,9 @@ async fn latest(client: &Client) -> Result<Id> {
 
 /// Says how a turn ended that was not answered.
 fn say_end(ended: &End) {
-    if let Some(error) = failure(ended) {
+    if ended.finish == Some(Finish::Stopped) {
+        output::note("the agent was stopped");
+    } else if let Some(error) = failure(ended) {
         let _ = output::failed(&error);
     }
 }

@@ -5,11 +5,12 @@ use mosaic_core::{Finish, Message, MessageRole, Result, ToolCall};
 use serde_json::{Value, json};
 
 use crate::cli::output;
-use crate::cli::terminal::{Screen, Style, cut, visible, visible_lines};
+use crate::cli::terminal::{Screen, Style, cut, visible, visible_lines, width};
 use crate::client::Event;
 
-/// How much of a call's arguments is shown, in columns.
-const ARGUMENT_COLUMNS: usize = 60;
+/// How many columns a call takes where the width is not known, and the least that are left to it.
+const CALL_COLUMNS: usize = 80;
+const LEAST_COLUMNS: usize = 20;
 
 /// Shows events.
 pub(super) trait Show {
@@ -47,7 +48,7 @@ impl Show for Answer {
     fn event(&mut self, event: &Event, _: &Value) -> Result<()> {
         match event {
             Event::Message(message) if message.role == MessageRole::Assistant => {
-                message.tool_calls.iter().for_each(|call| output::note(&called(call)));
+                message.tool_calls.iter().for_each(|call| output::note(&called(call, CALL_COLUMNS)));
                 self.last = Some(message.content.clone());
             }
             Event::Message(message) => failed_call(message).into_iter().for_each(|error| output::note(&error)),
@@ -87,9 +88,9 @@ impl Terminal {
     /// What is to be written so that this text stands there.
     fn towards(&mut self, text: &str) -> String {
         let more = match text.strip_prefix(self.shown.as_str()) {
-            Some(more) => visible_lines(more),
+            Some(more) => lines(more),
             // It is another one: it begins anew below.
-            None => self.line_end() + &self.screen.paint("(begun anew)", Style::Faint) + "\n" + &visible_lines(text),
+            None => self.line_end() + &self.screen.paint("(begun anew)", Style::Faint) + "\n" + &lines(text),
         };
         text.clone_into(&mut self.shown);
         self.is_open = !text.is_empty() && !text.ends_with('\n');
@@ -103,7 +104,7 @@ impl Terminal {
 
     /// What is to be written for a message.
     fn message(&mut self, message: &Message) -> String {
-        let screen = self.screen;
+        let (screen, columns) = (self.screen, self.screen.width.unwrap_or(CALL_COLUMNS));
         let faint = |line: &str| screen.paint(line, Style::Faint) + "\n";
         match message.role {
             MessageRole::User if self.is_typed => String::new(),
@@ -112,11 +113,12 @@ impl Terminal {
             MessageRole::Assistant => {
                 // What was shown of a turn that was cut off is all there is of it.
                 let text = if message.content.is_empty() { String::new() } else { self.towards(&message.content) };
-                let calls: String = message.tool_calls.iter().map(|call| faint(&called(call))).collect();
+                let calls: String = message.tool_calls.iter().map(|call| faint(&called(call, columns))).collect();
                 self.shown.clear();
                 // How the turn that is followed ends is said when it has.
                 let ended = message.finish.filter(|finish| !self.is_typed && finish.ends_turn() && *finish != Finish::Answered);
-                let end = ended.map(|finish| faint(&format!("({})", finish.as_str()))).unwrap_or_default();
+                let why = message.error.as_ref().map(|why| format!(": {}", visible(why))).unwrap_or_default();
+                let end = ended.map(|finish| faint(&format!("({}{why})", finish.as_str()))).unwrap_or_default();
                 text + &self.line_end() + &calls + &end
             }
         }
@@ -131,8 +133,8 @@ impl Show for Terminal {
             Event::Draft(text) => self.towards(text),
             Event::Piece(text) => {
                 self.shown.push_str(text);
-                self.is_open = !self.shown.ends_with('\n');
-                visible_lines(text)
+                self.is_open = !self.shown.is_empty() && !self.shown.ends_with('\n');
+                lines(text)
             }
             Event::End(_) => {
                 // From here on, what the user says is what they type.
@@ -149,8 +151,13 @@ impl Show for Terminal {
     }
 }
 
-/// A call, on a line.
-fn called(call: &ToolCall) -> String {
+/// The text with its lines, of which a piece may have half an end.
+fn lines(text: &str) -> String {
+    visible_lines(&text.replace('\r', ""))
+}
+
+/// A call, on a line of so many columns.
+fn called(call: &ToolCall, columns: usize) -> String {
     let arguments = match serde_json::from_str(&call.arguments) {
         Ok(Value::Object(arguments)) => {
             let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -158,7 +165,9 @@ fn called(call: &ToolCall) -> String {
         }
         _ => call.arguments.clone(),
     };
-    visible(format!("· {} {}", call.name, cut(&visible(&arguments), ARGUMENT_COLUMNS)).trim_end())
+    let name = visible(&call.name);
+    let room = columns.saturating_sub(width(&name) + 3).max(LEAST_COLUMNS);
+    format!("· {name} {}", cut(&visible(&arguments), room)).trim_end().to_owned()
 }
 
 /// Why a call was not carried out, on a line.
@@ -209,7 +218,7 @@ mod tests {
         for text in [
             terminal.message(&message(MessageRole::Assistant, evil)),
             terminal.message(&message(MessageRole::User, evil)),
-            called(&ToolCall { id: "1".into(), name: evil.into(), arguments: evil.into() }),
+            called(&ToolCall { id: "1".into(), name: evil.into(), arguments: evil.into() }, 80),
             failed_call(&message(MessageRole::Tool, &json!({ "error": evil }).to_string())).unwrap(),
         ] {
             assert!(text.chars().all(|c| !c.is_control() || c == '\n'), "{text:?}");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mosaic_core::{Clock as _, Error, ErrorKind, Id, IdSource as _, RandomIds, Result, Retry, SystemClock};
+use mosaic_core::{BoxFuture, Clock as _, Error, ErrorKind, Id, IdSource as _, Kind, RandomIds, Result, Retry, SystemClock};
 use tokio::time::sleep;
 
 use super::show::Show;
@@ -22,6 +22,8 @@ pub(super) struct Talk {
     session: Id,
     /// The place of the last message that was shown.
     seen: u64,
+    /// Whether the last message was refused at once.
+    was_refused: bool,
 }
 
 /// Why a turn is not followed any further for now.
@@ -34,28 +36,39 @@ enum Stopped {
 
 impl Talk {
     pub(super) fn new(client: Client, session: Id, seen: u64) -> Self {
-        Self { client, session, seen }
+        Self { client, session, seen, was_refused: false }
     }
 
     pub(super) fn session(&self) -> Id {
         self.session
     }
 
+    /// Whether nothing was ever said in it, for certain.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.was_refused && self.seen == 0
+    }
+
+    /// Removes the session, as far as that goes, without a word: it is empty.
+    pub(super) async fn remove(self) {
+        let _ = self.client.delete(Kind::Session, self.session, None).await;
+    }
+
     /// Says something, and shows what comes of it.
     pub(super) async fn turn(&mut self, message: &str, show: &mut dyn Show, interrupts: &mut Interrupts) -> Result<End> {
         let id = RandomIds.next(SystemClock.now());
-        let events = self.client.say(self.session, id, message).await;
-        if let Err(error) = &events
-            && !is_in_doubt(error)
-        {
-            return events.map(|_| End::default());
+        let events = or_left(self.client.say(self.session, id, message), interrupts).await;
+        match events {
+            Err(error) if !is_in_doubt(&error) => {
+                self.was_refused = error.kind() != ErrorKind::Internal;
+                Err(self.explained(error))
+            }
+            events => self.followed(events, Some((id, message)), show, interrupts).await,
         }
-        self.followed(events, Some((id, message)), show, interrupts).await
     }
 
     /// Shows what was said behind what was seen, and the turn that is running.
     pub(super) async fn catch_up(&mut self, show: &mut dyn Show, interrupts: &mut Interrupts) -> Result<End> {
-        let events = self.client.follow(self.session, self.seen).await?;
+        let events = or_left(self.client.follow(self.session, self.seen), interrupts).await?;
         self.followed(Ok(events), None, show, interrupts).await
     }
 
@@ -83,7 +96,7 @@ impl Talk {
             };
             attempts = if self.seen > before { 1 } else { attempts + 1 };
             if attempts > ATTEMPTS {
-                return Err(error);
+                return Err(error.hint(self.way_on()));
             }
             if attempts == 1 {
                 show.pause()?;
@@ -91,11 +104,11 @@ impl Talk {
             }
             tokio::select! {
                 () = sleep(REST) => {}
-                () = interrupts.pressed() => return Err(error),
+                () = interrupts.pressed() => return Err(error.hint(self.way_on())),
             }
             events = match said {
-                Some((id, message)) if !has_come => self.client.say(self.session, id, message).await,
-                _ => self.client.follow(self.session, self.seen).await,
+                Some((id, message)) if !has_come => or_left(self.client.say(self.session, id, message), interrupts).await,
+                _ => or_left(self.client.follow(self.session, self.seen), interrupts).await,
             };
         }
     }
@@ -108,17 +121,25 @@ impl Talk {
         interrupts: &mut Interrupts,
         has_come: &mut bool,
     ) -> Result<Stopped> {
-        let mut is_stopping = false;
+        let mut stopping: Option<BoxFuture<Result<()>>> = None;
         loop {
             let next = tokio::select! {
                 next = events.next() => next,
                 () = interrupts.pressed() => {
-                    if is_stopping {
-                        return Err(Error::new(ErrorKind::Unavailable, "interrupted"));
+                    if stopping.is_some() {
+                        return Err(left().hint(self.way_on()));
                     }
-                    is_stopping = true;
                     show.pause()?;
-                    self.client.stop(self.session).await?;
+                    let (client, session) = (self.client.clone(), self.session);
+                    stopping = Some(Box::pin(async move { client.stop(session).await }));
+                    continue;
+                }
+                outcome = maybe(&mut stopping) => {
+                    // The turn goes on, and is shown: the next Ctrl-C may stop it.
+                    if let Err(error) = outcome {
+                        output::note(&format!("the agent could not be stopped: {error}"));
+                        stopping = None;
+                    }
                     continue;
                 }
             };
@@ -134,14 +155,50 @@ impl Talk {
                     }
                 }
                 Ok(None) => {
-                    return Ok(Stopped::Broken(
-                        Error::new(ErrorKind::Unavailable, "the gateway broke off").hint("look with: mosaic chat --continue"),
-                    ));
+                    return Ok(Stopped::Broken(Error::new(ErrorKind::Unavailable, "the gateway broke off")));
                 }
                 Err(error) if is_in_doubt(&error) => return Ok(Stopped::Broken(error)),
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Says what to do about a message that was refused, in commands.
+    fn explained(&self, error: Error) -> Error {
+        let session = self.session;
+        match error.kind() {
+            ErrorKind::Conflict if error.message().contains("closed") => error.hint(format!("mosaic session reopen {session}")),
+            ErrorKind::Conflict => error.hint(format!("wait for its end, or stop it: mosaic session stop {session}")),
+            _ => error,
+        }
+    }
+
+    fn way_on(&self) -> String {
+        format!("go on with: mosaic chat --session {}", self.session)
+    }
+}
+
+/// What is done, unless the user leaves before.
+async fn or_left<T>(work: impl Future<Output = Result<T>>, interrupts: &mut Interrupts) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = interrupts.pressed() => Err(left()),
+    }
+}
+
+fn left() -> Error {
+    Error::new(ErrorKind::Internal, "interrupted")
+}
+
+/// What comes of work that may be under way. Once it is well, nothing more comes.
+async fn maybe(work: &mut Option<BoxFuture<Result<()>>>) -> Result<()> {
+    match work {
+        Some(under_way) => {
+            let outcome = under_way.await;
+            *work = Some(Box::pin(std::future::pending()));
+            outcome
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -84,11 +84,23 @@ async fn what_came_to_no_good_end_is_said_with_the_way_on() {
     world.desk.run_with_input(&["chat", "-"], b" \n").await.fails_with(&["standard input says nothing"]);
 
     world.done(&["session", "close", &id]).await;
-    world.desk.run(&["chat", "--session", &id, "hello"]).await.fails_with(&["closed"]);
+    world.desk.run(&["chat", "--session", &id, "hello"]).await.fails_with(&["closed", &format!("mosaic session reopen {id}")]);
     world.desk.run(&["chat", "--continue", "hello"]).await.fails_with(&["no open session", "mosaic chat"]);
     let somebody = world.gateway.person("chat-other").await.client;
     let desk = Place::new().with_env("MOSAIC_URL", world.gateway.url()).with_env("MOSAIC_TOKEN", somebody.token());
     desk.run(&["chat", "--session", &id, "hello"]).await.fails_with(&["no session with this id"]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_leaves_no_empty_session_behind() {
+    let gateway = Gateway::start().await;
+    let desk = Place::new().with_env("MOSAIC_URL", gateway.url()).with_env("MOSAIC_TOKEN", gateway.admin().token());
+    desk.run(&["chat", "hello"]).await.fails_with(&["no chat model", "models.chat"]);
+    assert_eq!(desk.run(&["session", "list", "--json"]).await.exit(0).text(), "[]\n");
+    let wrong = desk.clone().with_env("MOSAIC_TOKEN", "mosaic_nobodys");
+    let mut chat = on_a_terminal(&wrong, &["chat"]);
+    let text = shown(&mut chat, |_| false).await;
+    assert!(text.contains("the token is not known") && !text.contains("> "), "said before anything is typed: {text}");
 }
 
 #[tokio::test]
