@@ -113,8 +113,10 @@ async fn it_describes_all_that_it_serves_and_serves_all_that_it_describes() {
     let description = world.ask("GET", "/openapi.json", &[], "").await.is(200).body;
     assert_eq!(description["openapi"], "3.1.0");
     for (path, item) in description["paths"].as_object().unwrap() {
-        let concrete =
-            path.replace("{file}", "app.js").replace("{id}", "00000000-0000-0000-0000-0000000000ff").replace("{message_id}", "00000000-0000-0000-0000-0000000000ff");
+        let concrete = path
+            .replace("{file}", "app.js")
+            .replace("{id}", "00000000-0000-0000-0000-0000000000ff")
+            .replace("{message_id}", "00000000-0000-0000-0000-0000000000ff");
         let described: Vec<_> = item.as_object().unwrap().keys().map(|key| key.to_ascii_uppercase()).collect();
         for method in ["GET", "POST", "PATCH", "DELETE", "PUT"] {
             let answer = world.ask(method, &concrete, &[("authorization", &bearer(&world.root))], "").await;

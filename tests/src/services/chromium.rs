@@ -47,9 +47,7 @@ async fn get() -> Result<Chromium, String> {
 }
 
 fn find() -> Option<Chromium> {
-    let named = |variable, names: &[&str]| {
-        env::var_os(variable).map(PathBuf::from).or_else(|| names.iter().find_map(|name| on_path(name)))
-    };
+    let named = |variable, names: &[&str]| env::var_os(variable).map(PathBuf::from).or_else(|| names.iter().find_map(|name| on_path(name)));
     Some(Chromium {
         browser: named("MOSAIC_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?,
         driver: named("MOSAIC_CHROMEDRIVER", &["chromedriver"])?,

@@ -22,9 +22,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The routes that describe the API.
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/docs", get(docs))
-        .route("/openapi.json", get(openapi::openapi))
+    Router::new().route("/docs", get(docs)).route("/openapi.json", get(openapi::openapi))
 }
 
 async fn docs() -> Response {

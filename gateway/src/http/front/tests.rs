@@ -26,7 +26,7 @@ async fn answer(handler: axum::routing::MethodRouter) -> (StatusCode, Value) {
         stopping: CancellationToken::new(),
         model: None,
         chat: None,
-            look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
+        look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
     });
     let router = Router::new().route("/", handler).layer(from_fn_with_state(Arc::clone(&app), front));
     let response = router.oneshot(Request::new(Body::empty())).await.unwrap();

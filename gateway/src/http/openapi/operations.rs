@@ -190,9 +190,14 @@ pub(super) fn others() -> Map<String, Value> {
     } } } })
     };
     let open = |id: &str, summary: &str, responses: Value| json!({ "get": { "operationId": id, "tags": ["gateway"], "summary": summary, "security": [], "responses": with(responses, OPEN.iter()) } });
-    let mut file = open("page_file", "A part of the page", json!({ "200": text("It.", "*/*"), "304": { "description": "It is as the client has it." } }));
+    let mut file = open(
+        "page_file",
+        "A part of the page",
+        json!({ "200": text("It.", "*/*"), "304": { "description": "It is as the client has it." } }),
+    );
     file["get"]["responses"] = with(file["get"]["responses"].take(), [404].iter());
-    file["parameters"] = json!([{ "name": "file", "in": "path", "required": true, "description": "Its name.", "schema": { "type": "string" } }]);
+    file["parameters"] =
+        json!([{ "name": "file", "in": "path", "required": true, "description": "Its name.", "schema": { "type": "string" } }]);
     let query =
         |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
     let kinds: Vec<_> = Kind::searched().map(Kind::singular).collect();

@@ -43,7 +43,7 @@ macro_rules! files {
 static INDEX: LazyLock<File> = LazyLock::new(|| File::new("index.html", include_str!("index.html"), HTML));
 
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
-    let scripts = files!(SCRIPT: 
+    let scripts = files!(SCRIPT:
         "api.js" "app.js" "composer.js" "confirm.js" "conflict.js" "dom.js" "events.js" "first.js" "follow.js" "form.js"
         "health.js" "icons.js" "inline.js" "kinds.js" "leave.js" "markdown.js" "notice.js" "paged.js" "people.js" "record.js"
         "records.js" "route.js" "search.js" "session.js" "sessions.js" "shell.js" "signin.js" "tags.js" "time.js" "token.js"

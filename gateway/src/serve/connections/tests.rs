@@ -50,7 +50,7 @@ async fn open(limits: Limits) -> Opened {
         stopping: stop.soft.clone(),
         model: None,
         chat: None,
-            look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
+        look: Arc::new(|| Box::pin(async { Report::new(None, Vec::new()) })),
     });
     let (backend, secret, at) = (memory::open(), TokenSecret::generate().unwrap(), SystemClock.now());
     let id = Id::from_u128(1);

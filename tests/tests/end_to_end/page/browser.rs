@@ -68,7 +68,9 @@ impl Browser {
         let mut wanted = DesiredCapabilities::chrome();
         wanted.set_binary(chromium().await.browser.to_str().expect("paths of tests are UTF-8")).unwrap();
         // Without a sandbox, since root has none; and it asks its maker for nothing.
-        for argument in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking"] {
+        for argument in
+            ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking"]
+        {
             wanted.add_arg(argument).unwrap();
         }
         wanted.set_logging_prefs("browser", LoggingPrefsLogLevel::All).unwrap();
@@ -192,12 +194,13 @@ impl Browser {
         entries.into_iter().filter(|entry| entry.level != "DEBUG").map(|entry| format!("{}: {}", entry.level, entry.message)).collect()
     }
 
-    /// The URLs that the page has asked for since this was last called.
+    /// The URLs that the page has asked for since this was last called; but for what is in the URL itself, as the drawings of a browser's own.
     pub(crate) async fn asked_for(&self) -> Vec<String> {
         let entries = self.driver.get_log("performance").await.expect("there is a log");
         let messages = entries.iter().map(|entry| serde_json::from_str::<Value>(&entry.message).expect("it is JSON"));
         let sent = messages.map(|mut entry| entry["message"].take()).filter(|message| message["method"] == "Network.requestWillBeSent");
-        sent.filter_map(|message| message["params"]["request"]["url"].as_str().map(str::to_owned)).collect()
+        let urls = sent.filter_map(|message| message["params"]["request"]["url"].as_str().map(str::to_owned));
+        urls.filter(|url| !url.starts_with("data:")).collect()
     }
 }
 

@@ -42,7 +42,9 @@ async fn a_turn_is_shown_as_it_happens() {
     browser.heading("Note the mill").await;
     browser.until("the turn is shown while it runs", "document.querySelector('.writing')?.innerText.includes('word2')").await;
     browser.until("it can be stopped", "document.querySelector('[aria-label=Stop]').checkVisibility()").await;
-    browser.until("it has ended", "!document.querySelector('.writing') && document.querySelector('[aria-label=Send]').checkVisibility()").await;
+    browser
+        .until("it has ended", "!document.querySelector('.writing') && document.querySelector('[aria-label=Send]').checkVisibility()")
+        .await;
     let said = browser.value(SAID).await.to_string();
     assert!(said.contains("word19") && said.matches("word7 ").count() == 1, "{said}");
     // The tool's call is folded, and has its result.
@@ -88,7 +90,12 @@ async fn a_turn_is_stopped_and_a_session_closed_and_opened_again() {
     assert_eq!(browser.value(&format!("{SAID}.split('word1 ').length")).await, 2, "each word is there once");
     browser.until("it can be stopped", "document.querySelector('[aria-label=Stop]').checkVisibility()").await;
     browser.press("Stop").await;
-    browser.until("it is stopped", "document.querySelector('.ending.stopped') && document.querySelector('[aria-label=Send]').checkVisibility()").await;
+    browser
+        .until(
+            "it is stopped",
+            "document.querySelector('.ending.stopped') && document.querySelector('[aria-label=Send]').checkVisibility()",
+        )
+        .await;
 
     browser.press("Close").await;
     browser.shows("This session is closed.").await;
@@ -118,7 +125,9 @@ async fn a_connection_that_breaks_loses_nothing_and_repeats_nothing() {
         browser.until("it runs", &format!("document.querySelector('.writing')?.innerText.includes('{word}')")).await;
         proxy.cut();
     }
-    browser.until("it has ended", "!document.querySelector('.writing') && document.querySelector('[aria-label=Send]').checkVisibility()").await;
+    browser
+        .until("it has ended", "!document.querySelector('.writing') && document.querySelector('[aria-label=Send]').checkVisibility()")
+        .await;
     let said = browser.value(SAID).await.as_str().unwrap().to_owned();
     let shown: Vec<_> = said.split_whitespace().filter(|word| word.starts_with("word")).collect();
     assert_eq!(shown, words(40).iter().map(|word| word.trim()).collect::<Vec<_>>());

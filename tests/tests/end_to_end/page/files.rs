@@ -28,7 +28,9 @@ async fn all_of_it_is_here_under_one_strict_policy() {
         nobody.request(Method::GET, &path, &[("if-none-match", &tag)], "").await.expect(304);
         nobody.request(Method::GET, &path, &[("if-none-match", "\"other\"")], "").await.expect(200);
         let text = answer.text();
-        for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage.", " style=", "http://", "onclick"] {
+        for forbidden in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage.", " style=", "http://", "onclick"]
+        {
             let is_said = forbidden == "http://" && text.matches(forbidden).all(|_| path.ends_with("icons.js") || path.ends_with(".svg"));
             assert!(!text.contains(forbidden) || is_said, "{path}: {forbidden}");
         }
@@ -45,7 +47,9 @@ async fn all_of_it_is_here_under_one_strict_policy() {
 /// The parts of the page that a text names.
 fn parts(text: &str) -> Vec<String> {
     let quoted = text.split('"').skip(1).step_by(2);
-    let named = quoted.filter_map(|name| name.strip_prefix("./").map(|name| format!("/page/{name}")).or_else(|| name.starts_with("/page/").then(|| name.to_owned())));
+    let named = quoted.filter_map(|name| {
+        name.strip_prefix("./").map(|name| format!("/page/{name}")).or_else(|| name.starts_with("/page/").then(|| name.to_owned()))
+    });
     named.collect()
 }
 

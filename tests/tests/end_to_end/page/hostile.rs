@@ -21,7 +21,9 @@ async fn markup_in_any_text_is_text() {
     let ada = &person.client;
     let tag = "<img src=x onerror=window.harmed=1>";
     let title = "<script>window.harmed = 1</script><img src=x onerror=window.harmed=2>";
-    let body = format!("# {TEXT}\n\n{TEXT}\n\n- {TEXT}\n\n> {TEXT}\n\n| {title} | b |\n|--|--|\n| {title} | b |\n\n```html\n{TEXT}\n```\n\n<script>\nwindow.harmed = 1\n</script>");
+    let body = format!(
+        "# {TEXT}\n\n{TEXT}\n\n- {TEXT}\n\n> {TEXT}\n\n| {title} | b |\n|--|--|\n| {title} | b |\n\n```html\n{TEXT}\n```\n\n<script>\nwindow.harmed = 1\n</script>"
+    );
     let note = ada.create("notes", json!({ "title": title, "body": body, "tags": [tag] })).await;
     let session = ada.create("sessions", json!({ "title": title, "agent": title })).await;
     let agent = gateway.token(&person.id, &["agent"]).await;
@@ -68,9 +70,33 @@ async fn a_text_that_is_long_and_malicious_is_shown_in_time() {
     let ada = gateway.person("page-long").await.client;
     let browser = Browser::open(&gateway.url()).await;
     browser.sign_in(&ada).await;
-    for (n, part) in ["*a **b ", "[", "[a](", "`", "`` ` ", "> ", "- ", "_a", "<", "|a", "\\", "![a](b ", "~~", "# a\n", "a\n\n", "* * ", "|a|\n|-|\n", "1. a\n  - b\n", "https://", " ", "x", "\n", "é"]
-        .into_iter()
-        .enumerate()
+    for (n, part) in [
+        "*a **b ",
+        "[",
+        "[a](",
+        "`",
+        "`` ` ",
+        "> ",
+        "- ",
+        "_a",
+        "<",
+        "|a",
+        "\\",
+        "![a](b ",
+        "~~",
+        "# a\n",
+        "a\n\n",
+        "* * ",
+        "|a|\n|-|\n",
+        "1. a\n  - b\n",
+        "https://",
+        " ",
+        "x",
+        "\n",
+        "é",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let title = format!("Long {n}");
         let body = part.repeat(2_000_000 / part.len());

@@ -4,7 +4,7 @@ use serde_json::json;
 use thirtyfour::Key;
 
 use super::Browser;
-use crate::harness::{eventually, PATIENCE, shared};
+use crate::harness::{PATIENCE, eventually, shared};
 
 /// Goes on by Tab until the element that has the focus has this text, label or name; at each it must be seen that it has it.
 async fn tab_to(browser: &Browser, wanted: &str) {
@@ -43,7 +43,7 @@ async fn a_task_is_made_and_changed() {
     browser.until("the title has the focus", "document.activeElement.name === 'title'").await;
     browser.keys("Oil the hinges").await;
     tab_to(&browser, "Text").await;
-    browser.keys("With *linseed* oil." ).await;
+    browser.keys("With *linseed* oil.").await;
     tab_to(&browser, "Tags").await;
     browser.keys("door,oak".to_owned() + Key::Enter).await;
     tab_to(&browser, "Make the task").await;
@@ -51,7 +51,10 @@ async fn a_task_is_made_and_changed() {
     browser.heading("Oil the hinges").await;
     browser.shows("With linseed oil.").await;
     let made = ada.get("/api/v1/tasks").await.items().remove(0);
-    assert_eq!((&made["title"], &made["body"], &made["tags"]), (&json!("Oil the hinges"), &json!("With *linseed* oil."), &json!(["door", "oak"])));
+    assert_eq!(
+        (&made["title"], &made["body"], &made["tags"]),
+        (&json!("Oil the hinges"), &json!("With *linseed* oil."), &json!(["door", "oak"]))
+    );
 
     tab_to(&browser, "Edit").await;
     browser.keys(Key::Enter).await;
@@ -95,10 +98,14 @@ async fn a_change_that_somebody_else_was_faster_with_is_not_lost() {
     let browser = Browser::open(&gateway.url()).await;
     browser.sign_in(&ada).await;
 
-    for (choice, body, tags) in [("Save mine", "mine, Save mine", json!(["theirs 0"])), ("Drop mine, show theirs", "theirs 1", json!(["theirs 1"]))] {
+    for (choice, body, tags) in
+        [("Save mine", "mine, Save mine", json!(["theirs 0"])), ("Drop mine, show theirs", "theirs 1", json!(["theirs 1"]))]
+    {
         let n = tags[0].as_str().unwrap().chars().last().unwrap();
         browser.go(&edit, "Edit note").await;
-        browser.run("const area = document.querySelector('textarea'); area.value = `mine, ${arguments[0]}`; area.focus()", json!([choice])).await;
+        browser
+            .run("const area = document.querySelector('textarea'); area.value = `mine, ${arguments[0]}`; area.focus()", json!([choice]))
+            .await;
         ada.patch(&path, &json!({ "body": format!("theirs {n}"), "tags": tags })).await.expect(200);
         browser.chord(Key::Control, Key::Enter).await;
         browser.shows("Somebody else changed this note while you were writing.").await;

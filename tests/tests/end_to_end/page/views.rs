@@ -46,7 +46,9 @@ async fn every_view_shows_what_there_is() {
         let status = ["open", "blocked", "done", "cancelled"][n % 4];
         ada.create("tasks", json!({ "title": format!("Task {n}"), "status": status, "priority": n % 5 })).await;
     }
-    let note = ada.create("notes", json!({ "title": "How we name things", "body": "One word for one thing.\n\n".repeat(3), "tags": ["style"] })).await;
+    let note = ada
+        .create("notes", json!({ "title": "How we name things", "body": "One word for one thing.\n\n".repeat(3), "tags": ["style"] }))
+        .await;
     let session = session(&ada).await;
     let id = |record: &Value| record["id"].as_str().unwrap().to_owned();
 
@@ -55,11 +57,31 @@ async fn every_view_shows_what_there_is() {
     browser.sign_in(&ada).await;
     let views: &[(&str, String, &str, &[&str])] = &[
         ("sessions", "/sessions".into(), "Sessions", &["Plans for the week", "with planner", "Open"]),
-        ("session", format!("/sessions/{}", id(&session)), "Plans for the week", &["What is open?", "task_list", "The gutter is.", "The model failed: the model server went away"]),
+        (
+            "session",
+            format!("/sessions/{}", id(&session)),
+            "Plans for the week",
+            &["What is open?", "task_list", "The gutter is.", "The model failed: the model server went away"],
+        ),
         ("session-new", "/sessions/new".into(), "New session", &["Your message"]),
-        ("tasks", "/tasks?order=created_at".into(), "Tasks", &["Mend the gutter", "In progress", "Urgent priority", "for me", "house", "Show more"]),
-        ("tasks-none", "/tasks?status=in_progress&assignee_id=00000000-0000-0000-0000-0000000000ff".into(), "Tasks", &["No task is like that."]),
-        ("task", format!("/tasks/{}", id(&task)), "Mend the gutter over the back door before the storms", &["The gutter", "It leaks at the joint", "12.50", "☑ ladder"]),
+        (
+            "tasks",
+            "/tasks?order=created_at".into(),
+            "Tasks",
+            &["Mend the gutter", "In progress", "Urgent priority", "for me", "house", "Show more"],
+        ),
+        (
+            "tasks-none",
+            "/tasks?status=in_progress&assignee_id=00000000-0000-0000-0000-0000000000ff".into(),
+            "Tasks",
+            &["No task is like that."],
+        ),
+        (
+            "task",
+            format!("/tasks/{}", id(&task)),
+            "Mend the gutter over the back door before the storms",
+            &["The gutter", "It leaks at the joint", "12.50", "☑ ladder"],
+        ),
         ("task-edit", format!("/tasks/{}/edit", id(&task)), "Edit task", &["Ctrl+Enter saves"]),
         ("task-new", "/tasks/new".into(), "New task", &["Make the task"]),
         ("notes", "/notes".into(), "Notes", &["How we name things", "style"]),
@@ -118,7 +140,9 @@ async fn lists_are_narrowed_and_go_on_and_a_session_goes_back() {
     let said = "[...document.querySelectorAll('.said .markdown')].map((one) => one.textContent)";
     browser.until("the last ones are there", &format!("{said}.at(-1) === 'message 59.' && {said}.length === 50")).await;
     browser.press("Show earlier messages").await;
-    browser.until("all are there, in order", &format!("{said}.length === 60 && {said}.every((text, n) => text === `message ${{n}}.`)")).await;
+    browser
+        .until("all are there, in order", &format!("{said}.length === 60 && {said}.every((text, n) => text === `message ${{n}}.`)"))
+        .await;
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
