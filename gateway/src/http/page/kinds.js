@@ -43,10 +43,11 @@ export const NOTE = {
 
 /** What a list and a record's head say of it beside its title. */
 export function facts(record) {
-  const isLate = record.due_at && !["done", "cancelled"].includes(record.status) && new Date(record.due_at) < Date.now();
+  const isOver = ["done", "cancelled"].includes(record.status);
+  const isLate = record.due_at && !isOver && new Date(record.due_at) < Date.now();
   return h("ul", { class: "facts" },
     record.status ? h("li", null, h("span", { class: `pill ${record.status}` }, status[record.status] ?? record.status)) : null,
-    record.priority ? h("li", { class: record.priority === 1 ? "urgent" : null }, `${priority[record.priority]} priority`) : null,
+    record.priority ? h("li", { class: record.priority === 1 && !isOver ? "urgent" : null }, `${priority[record.priority]} priority`) : null,
     record.due_at ? h("li", { class: isLate ? "urgent" : null }, "due ", when(record.due_at)) : null,
     record.assignee_id ? h("li", null, "for ", h("bdi", null, userName(record.assignee_id))) : null,
     record.team_id ? h("li", null, h("bdi", null, teamName(record.team_id))) : null,

@@ -58,8 +58,8 @@ export class Transcript {
 
   /** The text so far, in place of what was shown of it. */
   draft(text) {
-    this.#draft = text;
     if (!this.#writing) this.waiting();
+    this.#draft = text;
     this.#draw();
   }
 

@@ -1,6 +1,8 @@
 //! A browser that a test drives: what it shows, what is typed into it, and what it asked for.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -21,7 +23,7 @@ static ROOM: Semaphore = Semaphore::const_new(2);
 
 /// The driver. It ends with this process, and so do its browsers: the shell that watches it reads from a pipe that ends then.
 struct Driver {
-    url: String,
+    address: SocketAddr,
     _watch: Child,
 }
 
@@ -32,6 +34,8 @@ impl Driver {
     }
 
     async fn start() -> Self {
+        // The client that speaks to it wants to know how TLS is done, which it does not do; that somebody said so before is as well.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let program = chromium().await.driver.display().to_string();
         let address = Place::new().address();
         let mut shell = Command::new("sh");
@@ -44,7 +48,7 @@ impl Driver {
             (answer.status == 200).then_some(())
         })
         .await;
-        Self { url: format!("http://{address}"), _watch: watch }
+        Self { address, _watch: watch }
     }
 }
 
@@ -52,6 +56,7 @@ impl Driver {
 pub(crate) struct Browser {
     driver: WebDriver,
     url: String,
+    server: SocketAddr,
     _place: SemaphorePermit<'static>,
 }
 
@@ -70,8 +75,8 @@ impl Browser {
         }
         wanted.set_logging_prefs("browser", LoggingPrefsLogLevel::All).unwrap();
         wanted.set_logging_prefs("performance", LoggingPrefsLogLevel::All).unwrap();
-        let driver = WebDriver::new(&server.url, wanted).await.expect("a browser starts");
-        let browser = Self { driver, url: url.to_owned(), _place: place };
+        let driver = WebDriver::new(format!("http://{}", server.address), wanted).await.expect("a browser starts");
+        let browser = Self { driver, url: url.to_owned(), server: server.address, _place: place };
         browser.size(1_200).await;
         browser.load().await;
         browser
@@ -110,6 +115,12 @@ impl Browser {
     /// Types: into whatever has the focus.
     pub(crate) async fn keys(&self, keys: impl Into<TypingData>) {
         self.driver.action_chain().send_keys(keys).perform().await.expect("keys can be typed");
+    }
+
+    /// Types a key while another is held down.
+    pub(crate) async fn chord(&self, held: Key, key: Key) {
+        let chain = self.driver.action_chain().key_down(held.clone()).key_down(key.clone()).key_up(key).key_up(held);
+        chain.perform().await.expect("keys can be typed");
     }
 
     /// Runs a script with arguments; answers what it returns.
@@ -183,11 +194,25 @@ impl Browser {
         entries.into_iter().filter(|entry| entry.level != "DEBUG").map(|entry| format!("{}: {}", entry.level, entry.message)).collect()
     }
 
-    /// The URLs that the page has asked for since this was last called.
+    /// The URLs that the page has asked for since this was last called; but for what is in the URL itself, as the drawings of a browser's own.
     pub(crate) async fn asked_for(&self) -> Vec<String> {
         let entries = self.driver.get_log("performance").await.expect("there is a log");
         let messages = entries.iter().map(|entry| serde_json::from_str::<Value>(&entry.message).expect("it is JSON"));
         let sent = messages.map(|mut entry| entry["message"].take()).filter(|message| message["method"] == "Network.requestWillBeSent");
-        sent.filter_map(|message| message["params"]["request"]["url"].as_str().map(str::to_owned)).collect()
+        let urls = sent.filter_map(|message| message["params"]["request"]["url"].as_str().map(str::to_owned));
+        urls.filter(|url| !url.starts_with("data:")).collect()
+    }
+}
+
+impl Drop for Browser {
+    /// Ends the browser. By a connection of its own: what the client has belongs to the test's runtime, which waits for this.
+    fn drop(&mut self) {
+        let session = self.driver.session_id().to_string();
+        let _ = self.driver.clone().leak();
+        let Ok(mut stream) = TcpStream::connect(self.server) else { return };
+        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let _ = write!(stream, "DELETE /session/{session} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.server);
+        // An answer has come; the connection stays open all the same.
+        let _ = stream.read(&mut [0; 1_024]);
     }
 }

@@ -57,7 +57,8 @@ async fn a_turn_is_shown_as_it_happens() {
 
     // Shift+Enter breaks the line, Enter sends.
     browser.until("the message has the focus", "document.activeElement.id === 'message'").await;
-    browser.keys("one".to_owned() + Key::Shift + Key::Enter).await;
+    browser.keys("one").await;
+    browser.chord(Key::Shift, Key::Enter).await;
     browser.keys("two".to_owned() + Key::Enter).await;
     browser.until("it was answered", &format!("{SAID}.includes('You said: one')")).await;
     assert_eq!(model.asked().last().unwrap().user(), "one\ntwo");
@@ -84,6 +85,7 @@ async fn a_turn_is_stopped_and_a_session_closed_and_opened_again() {
 
     // Another look at the same turn, from its middle.
     browser.load().await;
+    browser.go(&path, "Slow").await;
     browser.until("it is shown again", "document.querySelector('.writing')?.innerText.includes('word5')").await;
     assert_eq!(browser.value(&format!("{SAID}.split('word1 ').length")).await, 2, "each word is there once");
     browser.until("it can be stopped", "document.querySelector('[aria-label=Stop]').checkVisibility()").await;

@@ -63,7 +63,7 @@ async fn a_task_is_made_and_changed() {
     browser.keys(Key::End + " of the door").await;
     tab_to(&browser, "Status").await;
     browser.keys("In").await;
-    browser.keys(Key::Control + Key::Enter).await;
+    browser.chord(Key::Control, Key::Enter).await;
     browser.heading("Oil the hinges of the door").await;
     let path = format!("/api/v1/tasks/{}", made["id"].as_str().unwrap());
     let changed = ada.get(&path).await.json();
@@ -98,12 +98,16 @@ async fn a_change_that_somebody_else_was_faster_with_is_not_lost() {
     let browser = Browser::open(&gateway.url()).await;
     browser.sign_in(&ada).await;
 
-    for (choice, body, tags) in [("Save mine", "mine", json!(["theirs 0"])), ("Drop mine, show theirs", "theirs 1", json!(["theirs 1"]))] {
+    for (choice, body, tags) in
+        [("Save mine", "mine, Save mine", json!(["theirs 0"])), ("Drop mine, show theirs", "theirs 1", json!(["theirs 1"]))]
+    {
         let n = tags[0].as_str().unwrap().chars().last().unwrap();
         browser.go(&edit, "Edit note").await;
-        browser.run("const area = document.querySelector('textarea'); area.value = 'mine'; area.focus()", json!([])).await;
+        browser
+            .run("const area = document.querySelector('textarea'); area.value = `mine, ${arguments[0]}`; area.focus()", json!([choice]))
+            .await;
         ada.patch(&path, &json!({ "body": format!("theirs {n}"), "tags": tags })).await.expect(200);
-        browser.keys(Key::Control + Key::Enter).await;
+        browser.chord(Key::Control, Key::Enter).await;
         browser.shows("Somebody else changed this note while you were writing.").await;
         browser.shows(&format!("theirs {n}")).await;
         tab_to(&browser, choice).await;
