@@ -12,10 +12,10 @@ use clap::Args;
 use mosaic_core::{Error, ErrorKind, Finish, Id, Kind, Record, Result};
 use serde_json::Map;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines, Stdin};
-use tokio::signal::ctrl_c;
 
 use super::connect::Gateway;
 use super::daily::{id, names};
+use super::interrupt::Interrupts;
 use super::output;
 use super::terminal::{Screen, Style};
 use crate::client::{Client, End};
@@ -100,7 +100,7 @@ impl Chat {
         } else {
             Box::new(Answer::default())
         };
-        let ended = Talk::new(client, session, 0).turn(message, &mut *show).await?;
+        let ended = Talk::new(client, session, 0).turn(message, &mut *show, &mut Interrupts::new()?).await?;
         match failure(&ended) {
             None => Ok(ExitCode::SUCCESS),
             Some(error) => Err(error.hint(format!("go on with: mosaic chat --session {session}"))),
@@ -109,7 +109,7 @@ impl Chat {
 
     /// A conversation, until the user leaves it.
     async fn converse(self, client: Client, session: Option<Id>) -> Result<ExitCode> {
-        let screen = Screen::of_stdout();
+        let (screen, mut interrupts) = (Screen::of_stdout(), Interrupts::new()?);
         let mut show: Box<dyn Show> = match session {
             _ if self.json => Box::new(Json),
             Some(_) => Box::new(Terminal::going_on(screen)),
@@ -122,14 +122,14 @@ impl Chat {
                 output::write(&screen.paint(&format!("(earlier: mosaic session show {session})"), Style::Faint))?;
             }
             let mut going_on = Talk::new(client.clone(), session, said.first().map_or(0, |first| first.seq.saturating_sub(1)));
-            let ended = going_on.catch_up(&mut *show).await?;
+            let ended = going_on.catch_up(&mut *show, &mut interrupts).await?;
             say_end(&ended);
             talk = Some(going_on);
         } else if !self.json {
             output::write(&screen.paint("A new session. Ctrl-C stops the agent, Ctrl-D leaves.", Style::Faint))?;
         }
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        while let Some(line) = prompted(&mut lines, screen, self.json).await? {
+        while let Some(line) = prompted(&mut lines, &mut interrupts, screen, self.json).await? {
             let message = line.trim();
             if message.is_empty() {
                 continue;
@@ -138,7 +138,7 @@ impl Chat {
                 Some(talk) => talk,
                 None => talk.insert(Talk::new(client.clone(), self.begin(&client, message).await?, 0)),
             };
-            match talk.turn(message, &mut *show).await {
+            match talk.turn(message, &mut *show, &mut interrupts).await {
                 Ok(ended) => say_end(&ended),
                 // What one message met may not be in the way of the next.
                 Err(error) if !output::is_of_no_reader(&error) => _ = output::failed(&error),
@@ -165,14 +165,15 @@ impl Chat {
 }
 
 /// A line that the user types; `None` when they leave.
-async fn prompted(lines: &mut Lines<BufReader<Stdin>>, screen: Screen, json: bool) -> Result<Option<String>> {
+async fn prompted(lines: &mut Lines<BufReader<Stdin>>, interrupts: &mut Interrupts, screen: Screen, json: bool) -> Result<Option<String>> {
+    interrupts.forget();
     if !json {
         output::piece(&screen.paint("> ", Style::Strong))?;
     }
     let unreadable = |error| Error::new(ErrorKind::Unavailable, "standard input cannot be read").with("reason", &error).source(error);
     let line = tokio::select! {
         line = lines.next_line() => line.map_err(unreadable)?,
-        _ = ctrl_c() => None,
+        () = interrupts.pressed() => None,
     };
     if line.is_none() && !json {
         output::write("")?;

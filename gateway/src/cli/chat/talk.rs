@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use mosaic_core::{Clock as _, Error, ErrorKind, Id, IdSource as _, RandomIds, Result, Retry, SystemClock};
-use tokio::signal::ctrl_c;
 use tokio::time::sleep;
 
 use super::show::Show;
+use crate::cli::interrupt::Interrupts;
 use crate::cli::output;
 use crate::client::{Client, End, Event, Events};
 
@@ -42,7 +42,7 @@ impl Talk {
     }
 
     /// Says something, and shows what comes of it.
-    pub(super) async fn turn(&mut self, message: &str, show: &mut dyn Show) -> Result<End> {
+    pub(super) async fn turn(&mut self, message: &str, show: &mut dyn Show, interrupts: &mut Interrupts) -> Result<End> {
         let id = RandomIds.next(SystemClock.now());
         let events = self.client.say(self.session, id, message).await;
         if let Err(error) = &events
@@ -50,24 +50,30 @@ impl Talk {
         {
             return events.map(|_| End::default());
         }
-        self.followed(events, Some((id, message)), show).await
+        self.followed(events, Some((id, message)), show, interrupts).await
     }
 
     /// Shows what was said behind what was seen, and the turn that is running.
-    pub(super) async fn catch_up(&mut self, show: &mut dyn Show) -> Result<End> {
+    pub(super) async fn catch_up(&mut self, show: &mut dyn Show, interrupts: &mut Interrupts) -> Result<End> {
         let events = self.client.follow(self.session, self.seen).await?;
-        self.followed(Ok(events), None, show).await
+        self.followed(Ok(events), None, show, interrupts).await
     }
 
     /// Follows events to the end of the turn, over as many connections as it takes. `said` is what was sent: it is sent again as long as it is not
     /// known to have come.
-    async fn followed(&mut self, mut events: Result<Events>, said: Option<(Id, &str)>, show: &mut dyn Show) -> Result<End> {
+    async fn followed(
+        &mut self,
+        mut events: Result<Events>,
+        said: Option<(Id, &str)>,
+        show: &mut dyn Show,
+        interrupts: &mut Interrupts,
+    ) -> Result<End> {
         let mut attempts = 0;
         let mut has_come = said.is_none();
         loop {
             let before = self.seen;
             let stopped = match events {
-                Ok(events) => self.follow(events, show, &mut has_come).await?,
+                Ok(events) => self.follow(events, show, interrupts, &mut has_come).await?,
                 Err(error) if is_in_doubt(&error) || is_away(&error) => Stopped::Broken(error),
                 Err(error) => return Err(error),
             };
@@ -83,7 +89,10 @@ impl Talk {
                 show.pause()?;
                 output::note("the connection broke; trying to take it up again");
             }
-            sleep(REST).await;
+            tokio::select! {
+                () = sleep(REST) => {}
+                () = interrupts.pressed() => return Err(error),
+            }
             events = match said {
                 Some((id, message)) if !has_come => self.client.say(self.session, id, message).await,
                 _ => self.client.follow(self.session, self.seen).await,
@@ -92,12 +101,18 @@ impl Talk {
     }
 
     /// Shows events as they come. The first Ctrl-C stops the agent, the next one leaves.
-    async fn follow(&mut self, mut events: Events, show: &mut dyn Show, has_come: &mut bool) -> Result<Stopped> {
+    async fn follow(
+        &mut self,
+        mut events: Events,
+        show: &mut dyn Show,
+        interrupts: &mut Interrupts,
+        has_come: &mut bool,
+    ) -> Result<Stopped> {
         let mut is_stopping = false;
         loop {
             let next = tokio::select! {
                 next = events.next() => next,
-                _ = ctrl_c() => {
+                () = interrupts.pressed() => {
                     if is_stopping {
                         return Err(Error::new(ErrorKind::Unavailable, "interrupted"));
                     }
