@@ -105,6 +105,10 @@ impl Follower {
         match self.turns.standing(self.session).await? {
             Standing::Here(live) => {
                 live.begun().await;
+                // Another gateway was the first.
+                if live.first().is_none() {
+                    return Ok(());
+                }
                 // What was stored before the turn began, and after it was looked at, comes first.
                 if live.first().is_some_and(|first| first > self.after + 1) {
                     self.read().await?;

@@ -34,6 +34,8 @@ pub(crate) struct Seen {
     pub(crate) draft: String,
     /// How many pieces came, of all messages.
     pub(crate) pieces: usize,
+    /// How often it was said that there is nothing to say.
+    pub(crate) comments: usize,
     /// The end.
     pub(crate) end: Option<Value>,
 }
@@ -100,11 +102,12 @@ impl Events {
             if let Some(length) = self.unread.windows(2).position(|pair| pair == b"\n\n") {
                 let frame: Vec<u8> = self.unread.drain(..length + 2).collect();
                 let frame = String::from_utf8(frame).expect("events are UTF-8");
-                if let Some(event) = parse(frame.trim_end_matches('\n')) {
-                    self.seen.take(&event);
-                    return Ok(Some(event));
-                }
-                continue;
+                let Some(event) = parse(frame.trim_end_matches('\n')) else {
+                    self.seen.comments += 1;
+                    continue;
+                };
+                self.seen.take(&event);
+                return Ok(Some(event));
             }
             let next = tokio::time::timeout(PATIENCE, self.body.frame()).await;
             match next.unwrap_or_else(|_| panic!("{}: nothing comes: {:?}", self.request, self.seen)) {

@@ -129,14 +129,15 @@ async fn a_token_of_scope_agent_drives_sessions_of_its_user_and_nothing_else() {
     agent.post("/api/v1/search", &json!({ "q": "nothing" })).await.problem(403, "forbidden");
     agent.get("/api/v1/search?q=nothing").await.problem(403, "forbidden");
     // Nor is a person's token for it.
-    ada.client.post(&messages, &json!({ "role": "assistant", "content": "I said so." })).await.problem(403, "forbidden");
+    let person = world.gateway.token(&ada.id, &["read", "write"]).await;
+    person.post(&messages, &json!({ "role": "assistant", "content": "I said so." })).await.problem(403, "forbidden");
     let (reads, writes) = (world.gateway.token(&ada.id, &["read"]).await, world.gateway.token(&ada.id, &["write"]).await);
     for half in [reads, writes] {
         half.post(&messages, &json!({ "content": "Hello?" })).await.problem(403, "forbidden");
     }
 
     // A person goes on in it, and then it is closed.
-    let turn = say(&ada.client, session, "Thank you.").await;
+    let turn = say(&person, session, "Thank you.").await;
     assert_eq!(turn["finish"], "answered");
     assert_eq!(world.model.asked()[0].messages().len(), 1 + 4 + 1, "what the agent said is told to the model");
     agent.patch(&path, &json!({ "status": "closed" })).await.expect(200);

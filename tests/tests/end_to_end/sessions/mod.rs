@@ -7,6 +7,7 @@ mod canary;
 mod ends;
 mod failures;
 mod kills;
+mod storms;
 mod story;
 mod tools;
 mod twice;

@@ -118,3 +118,20 @@ async fn a_turn_is_followed_through_another_gateway_without_its_pieces() {
     other.stop().await;
     world.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_stream_that_has_nothing_to_tell_says_so() {
+    let world = World::new(json!({})).await;
+    let other = world.another().await;
+    world.model.on("Sleep", |_| Reply::text("Good ").then(Step::Pause(Duration::from_secs(16))).then(Step::Text("morning.".into())));
+    let ada = world.person("ada").await;
+    let session = session(&ada).await;
+    let here = ada.say(&session, "Sleep over it.").await;
+    let there = at(&other, &ada).follow(&session, None).await;
+    let (here, there) = tokio::join!(here.all(), there.all());
+    for seen in [here, there] {
+        assert_eq!((seen.finish(), seen.said(), seen.comments), (Some("answered"), vec!["Good morning."], 1));
+    }
+    other.stop().await;
+    world.gateway.stop().await;
+}
