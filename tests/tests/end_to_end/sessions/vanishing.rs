@@ -83,9 +83,12 @@ async fn whoever_comes_back_in_the_middle_sees_the_text_so_far_and_the_rest() {
     drop(events);
 
     let mut back = ada.follow(&session, seen).await;
-    assert_eq!(back.until("the text so far", |seen| !seen.draft.is_empty()).await.draft, "Once upon a time ");
+    // Its screen still shows what it saw of the text.
+    back.seen.draft = "Once upon".to_owned();
+    back.until("the text so far, in place of that", |seen| seen.draft == "Once upon a time ").await;
     let mut beside = ada.follow(&session, None).await;
     beside.until("all so far", |seen| seen.messages.len() == 1 && seen.draft == "Once upon a time ").await;
+    assert_eq!(world.model.asked().len(), 1, "it is the same draft");
     gate.notify_one();
     for (events, messages) in [(back, 1), (beside, 2)] {
         let seen = events.all().await;
