@@ -1,6 +1,7 @@
 //! A running gateway, over HTTP: what the commands use when they are given its URL. Problems that it answers become
 //! errors like those of a storage in this process. What must not come in: terminals, files, where the token came from.
 
+mod events;
 mod http;
 mod problem;
 mod url;
@@ -10,13 +11,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, TryStream, TryStreamExt as _};
-use mosaic_core::{Clock as _, Error, ErrorKind, Id, IdSource as _, Kind, RandomIds, Record, Result, Retry, SystemClock, Tokens};
+use mosaic_core::{Clock as _, Error, ErrorKind, Id, IdSource as _, Kind, Message, RandomIds, Record, Result, Retry, SystemClock, Tokens};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_MATCH};
 use reqwest::{Body, Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use events::{End, Event, Events};
 pub(crate) use http::http_client;
 pub(crate) use problem::cause;
 use problem::{failed, problem};
@@ -94,6 +96,11 @@ impl Client {
     /// # Errors
     /// As [`Self::list`].
     pub async fn first(&self, kind: Kind, params: &[(&str, &str)], most: usize) -> Result<First> {
+        self.pages(&[kind.plural()], params, most).await
+    }
+
+    /// The same, of the list at a path.
+    async fn pages(&self, path: &[&str], params: &[(&str, &str)], most: usize) -> Result<First> {
         #[derive(Deserialize)]
         struct Page {
             items: Vec<Record>,
@@ -102,7 +109,7 @@ impl Client {
         let mut first = First { records: Vec::new(), more: true };
         let mut cursor: Option<String> = None;
         while first.more && first.records.len() < most {
-            let mut url = self.reading(&[kind.plural()])?;
+            let mut url = self.reading(path)?;
             let limit = PAGE.min(most - first.records.len());
             url.query_pairs_mut().extend_pairs(params).append_pair("limit", &limit.to_string());
             if let Some(cursor) = &cursor {
@@ -188,6 +195,45 @@ impl Client {
         self.send(request.timeout(ANSWER_TIMEOUT)).await.map(drop).map_err(in_doubt)
     }
 
+    /// Says something in a session, and is told its turn. The same id again begins no second turn, and is told the first one.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn say(&self, session: Id, id: Id, content: &str) -> Result<Events> {
+        let url = self.below(session, Kind::Message.plural())?;
+        let request = self.request(Method::POST, url).json(&serde_json::json!({ "id": id, "content": content }));
+        self.events(request).await
+    }
+
+    /// Follows a session from behind a place (a message's `seq`), until no turn of it is running.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn follow(&self, session: Id, after: u64) -> Result<Events> {
+        self.events(self.request(Method::GET, self.below(session, "events")?).header("last-event-id", after)).await
+    }
+
+    /// Stops a session's turn, and waits for its end.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn stop(&self, session: Id) -> Result<()> {
+        let request = self.request(Method::POST, self.below(session, "stop")?);
+        self.send(request.timeout(ANSWER_TIMEOUT)).await.map(drop)
+    }
+
+    /// The last messages of a session, in order, and whether there are earlier ones.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn last_said(&self, session: Id, most: usize) -> Result<(Vec<Message>, bool)> {
+        let path = [Kind::Session.plural(), &session.to_string(), Kind::Message.plural()];
+        let First { records, more } = self.pages(&path, &[("order", "-seq")], most).await?;
+        let mut said = records.into_iter().map(Message::try_from).collect::<Result<Vec<_>>>()?;
+        said.reverse();
+        Ok((said, more))
+    }
+
     /// Imports JSON Lines, plain or gzip.
     ///
     /// # Errors
@@ -236,6 +282,22 @@ impl Client {
 
     fn one(&self, kind: Kind, id: Id) -> Result<Url> {
         self.url(&[kind.plural(), &id.to_string()])
+    }
+
+    /// The URL of what is below a session.
+    fn below(&self, session: Id, what: &str) -> Result<Url> {
+        self.url(&[Kind::Session.plural(), &session.to_string(), what])
+    }
+
+    /// The events that a request is answered with. They may take their time, and the first word of them may not.
+    async fn events(&self, request: RequestBuilder) -> Result<Events> {
+        let answer = self.send(request.header(ACCEPT, "text/event-stream"));
+        match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+            Ok(answer) => answer.map(Events::of),
+            Err(_) => {
+                Err(Error::new(ErrorKind::Timeout, "the gateway did not answer in time").with("url", &self.base).retry(Retry::Unknown))
+            }
+        }
     }
 
     fn url(&self, path: &[&str]) -> Result<Url> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use futures::FutureExt as _;
 use mosaic_core::{Error, ErrorKind, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,6 +22,26 @@ pub(super) async fn terminable<T>(work: impl Future<Output = Result<T>>) -> Resu
     tokio::select! {
         outcome = work => outcome,
         _ = terminate.recv() => Err(ended()),
+    }
+}
+
+/// Ctrl-C, for a command that it does not end. It is heard from the beginning, and not only while somebody waits for it.
+pub(super) struct Interrupts(Signal);
+
+impl Interrupts {
+    /// From now on they come here.
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self(handler(SignalKind::interrupt())?))
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn pressed(&mut self) {
+        self.0.recv().await;
+    }
+
+    /// Forgets one that nobody waited for: it was meant for what has ended meanwhile.
+    pub(super) fn forget(&mut self) {
+        while self.0.recv().now_or_never().is_some() {}
     }
 }
 

@@ -2,6 +2,7 @@
 //! terminal. What must not come in: anything that a running gateway needs too.
 
 mod backends;
+mod chat;
 mod completions;
 mod config;
 mod connect;
@@ -38,6 +39,7 @@ Examples:
   mosaic import team.jsonl.gz --url http://127.0.0.1:7420
   mosaic token create --user ada --name laptop
   mosaic task list --assignee me --url http://127.0.0.1:7420
+  mosaic chat --url http://127.0.0.1:7420
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -62,6 +64,8 @@ enum Command {
     Task(daily::Task),
     Note(daily::Note),
     Search(daily::Search),
+    Chat(chat::Chat),
+    Session(daily::Session),
     Import(import::Import),
     Export(export::Export),
     Migrate(migrate::Migrate),
@@ -135,6 +139,8 @@ impl Command {
             Self::Task(command) => command.check(config),
             Self::Note(command) => command.check(config),
             Self::Search(command) => command.check(config),
+            Self::Chat(command) => command.check(config),
+            Self::Session(command) => command.check(config),
             Self::Import(command) => command.connect().check(),
             Self::Export(command) => command.connect().check(),
             Self::User(command) => command.connect().check(),
@@ -158,6 +164,8 @@ impl Command {
             Self::Task(command) => command.run().await,
             Self::Note(command) => command.run().await,
             Self::Search(command) => command.run().await,
+            Self::Chat(command) => command.run().await,
+            Self::Session(command) => command.run().await,
             Self::Import(command) => command.run(config).await,
             Self::Export(command) => command.run(config).await,
             Self::Migrate(command) => command.run(config).await,

@@ -54,6 +54,19 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
     write(&harmless(&text))
 }
 
+/// Writes a value as JSON on one line, for programs that read as it comes.
+pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::Internal, "the result cannot be written as JSON").source(error))?;
+    write(&harmless(&text))
+}
+
+/// Writes a text as it is, and no end of a line, to standard output.
+pub(super) fn piece(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(unwritable)
+}
+
 /// JSON that says the same without characters that a terminal would obey: they stand inside of strings, escaped (RFC 8259, 7).
 fn harmless(json: &str) -> String {
     let mut text = String::with_capacity(json.len());

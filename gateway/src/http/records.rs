@@ -129,6 +129,9 @@ async fn delete(kind: Kind, caller: Caller, request: Request) -> Result<Response
     let change = async move { records.delete(scope, kind, id, revision).await };
     let deleted = if matches!(kind, Kind::User | Kind::Token) { caller.data.auth.changing(kind, id, change).await } else { change.await };
     deleted.map_err(|error| explained(error, kind, scope))?;
+    if kind == Kind::Session {
+        caller.data.turns.stop(id).await?;
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

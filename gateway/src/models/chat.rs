@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use eventsource_stream::{EventStream, EventStreamError, Eventsource};
@@ -25,7 +25,7 @@ use super::{Blame, Failure};
 use crate::client::http_client;
 use crate::config::ChatModel;
 use calls::Calls;
-use protocol::{Chunk, Request};
+use protocol::{Bound, Chunk, NEWER_NAME, Request};
 
 /// The section of the config that names the server.
 const SECTION: &str = "models.chat";
@@ -41,6 +41,8 @@ pub struct Chat {
     url: Url,
     key: Option<Secret>,
     section: ChatModel,
+    /// Whether the server has said that it takes OpenAI's newer name of the bound.
+    takes_newer_name: AtomicBool,
 }
 
 /// What was said in a conversation, for the model.
@@ -104,7 +106,8 @@ impl Chat {
     /// [`ErrorKind::Config`] for what of the section cannot be used, such as a file of the key that cannot be read.
     pub fn new(section: &ChatModel, base_dir: &Path) -> Result<Self> {
         let url = section.url()?;
-        Ok(Self { http: http_client(&url)?, key: section.key(base_dir)?, url, section: section.clone() })
+        let (http, key) = (http_client(&url)?, section.key(base_dir)?);
+        Ok(Self { http, url, key, section: section.clone(), takes_newer_name: AtomicBool::new(false) })
     }
 
     /// What the config says of it.
@@ -112,12 +115,25 @@ impl Chat {
         &self.section
     }
 
-    /// Asks for what comes next in a conversation, in up to so many tokens. The server is asked once.
+    /// Asks for what comes next in a conversation, in up to so many tokens.
     ///
     /// # Errors
     /// What went wrong before there was an answer.
     pub async fn ask(&self, conversation: &[ChatMessage], tools: &[ToolDefinition], max_tokens: u32) -> Result<Answer, Failure> {
-        let mut request = self.http.post(self.url.clone()).json(&Request::new(&self.section, conversation, tools, max_tokens));
+        let request = Request::new(&self.section, conversation, tools);
+        let bound = if self.takes_newer_name.load(Ordering::Relaxed) { Bound::Newer(max_tokens) } else { Bound::Usual(max_tokens) };
+        let outcome = self.send(&request.within(bound)).await;
+        match outcome {
+            Err(failure) if matches!(bound, Bound::Usual(_)) && wants_newer_name(&failure) => {
+                self.takes_newer_name.store(true, Ordering::Relaxed);
+                self.send(&request.within(Bound::Newer(max_tokens))).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn send(&self, request: &impl serde::Serialize) -> Result<Answer, Failure> {
+        let mut request = self.http.post(self.url.clone()).json(request);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());
         }
@@ -312,6 +328,11 @@ impl Answer {
         self.ready.push_back(Piece::Done(Done { tool_calls: std::mem::take(&mut self.calls).all(), ..done }));
         Ok(())
     }
+}
+
+/// Whether a server refused a request for the name of its bound.
+fn wants_newer_name(failure: &Failure) -> bool {
+    failure.error.get("said").is_some_and(|said| said.contains(NEWER_NAME))
 }
 
 /// What an answer is sent as, in lower case and without parameters.

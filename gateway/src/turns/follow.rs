@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_core::{Id, Kind, Message, Result, Scope};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::conversation::{message, messages_after};
 use super::live::{Cursor, Ended, Event, Live};
@@ -40,20 +40,22 @@ pub struct Follower {
     last: Ended,
     seen: Instant,
     is_over: bool,
+    /// Whether there is more, and somebody else is to tell it.
+    breaks_off: bool,
 }
 
 impl Follower {
     pub(super) fn new(turns: Arc<Turns>, scope: Scope, session: Id, after: u64, until: Until) -> Self {
         let (stored, last, seen) = (VecDeque::new(), Ended::default(), Instant::now());
-        Self { turns, scope, session, after, until, live: None, stored, last, seen, is_over: false }
+        Self { turns, scope, session, after, until, live: None, stored, last, seen, is_over: false, breaks_off: false }
     }
 
-    /// What comes next; `None` behind the end. Nothing is lost when the future is dropped.
+    /// What comes next; `None` behind the end, and when the gateway stops before it. Nothing is lost when the future is dropped.
     ///
     /// # Errors
     /// Those of the storage.
     pub async fn next(&mut self) -> Result<Option<Event>> {
-        if self.is_over {
+        if self.is_over || self.breaks_off {
             return Ok(None);
         }
         loop {
@@ -65,24 +67,29 @@ impl Follower {
                 return Ok(Some(self.told(Arc::new(message))));
             }
             if let Some((live, cursor)) = &mut self.live {
-                if self.seen.elapsed() > SIGHT {
+                if self.seen.elapsed() >= SIGHT {
                     if !self.turns.sees(self.scope, self.session).await? {
                         return Ok(Some(self.over()));
                     }
                     self.seen = Instant::now();
                 }
-                match live.next(cursor).await {
-                    Event::Message(message) => return Ok(Some(self.told(message))),
-                    Event::End(ended) => {
+                match timeout(SIGHT, live.next(cursor)).await {
+                    Ok(Event::Message(message)) => return Ok(Some(self.told(message))),
+                    Ok(Event::End(ended)) => {
                         if ended != Ended::default() {
                             self.last = ended;
                         }
                         return Ok(Some(self.over()));
                     }
-                    event => return Ok(Some(event)),
+                    Ok(event) => return Ok(Some(event)),
+                    // Nothing was told: whether they may hear what comes is looked at first.
+                    Err(_) => continue,
                 }
             }
             self.look().await?;
+            if self.breaks_off {
+                return Ok(None);
+            }
             if self.is_over {
                 return Ok(Some(Event::End(self.last.clone())));
             }
@@ -98,6 +105,10 @@ impl Follower {
         match self.turns.standing(self.session).await? {
             Standing::Here(live) => {
                 live.begun().await;
+                // Another gateway was the first.
+                if live.first().is_none() {
+                    return Ok(());
+                }
                 // What was stored before the turn began, and after it was looked at, comes first.
                 if live.first().is_some_and(|first| first > self.after + 1) {
                     self.read().await?;
@@ -112,6 +123,8 @@ impl Follower {
                 let cursor = live.follow(self.after);
                 self.live = Some((live, cursor));
             }
+            // When this gateway stops, whoever follows goes on through another.
+            Standing::Elsewhere(_) if self.turns.stopping.is_cancelled() => self.breaks_off = true,
             Standing::Elsewhere(_) => sleep(LOOK).await,
             Standing::None => {
                 // What came in between.

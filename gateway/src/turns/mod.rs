@@ -173,7 +173,10 @@ impl Turns {
     }
 
     async fn running_already(self: &Arc<Self>, scope: Scope, message: &Message) -> Result<Follower, Refusal> {
-        // It may be the very message that runs it.
+        // It may be the very message that runs it, and is about to be stored.
+        if let Some(live) = self.live(message.session_id) {
+            live.begun().await;
+        }
         self.again(scope, message).await?.ok_or(Refusal::Running)
     }
 

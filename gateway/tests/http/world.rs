@@ -77,7 +77,7 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-const READ_WRITE: &[TokenScope] = &[TokenScope::Read, TokenScope::Write];
+const EVERYDAY: &[TokenScope] = &[TokenScope::Read, TokenScope::Write, TokenScope::Agent];
 
 impl World {
     pub(crate) async fn new() -> Self {
@@ -112,9 +112,9 @@ impl World {
         });
         let people = People { storage: &*backend.storage, clock: &*clock, ids: &*ids };
         let root = people.person("root", UserRole::Admin, TokenScope::ALL).await;
-        let ada = people.person("ada", UserRole::Member, READ_WRITE).await;
-        let bob = people.person("bob", UserRole::Member, READ_WRITE).await;
-        let eve = people.person("eve", UserRole::Member, READ_WRITE).await;
+        let ada = people.person("ada", UserRole::Member, EVERYDAY).await;
+        let bob = people.person("bob", UserRole::Member, EVERYDAY).await;
+        let eve = people.person("eve", UserRole::Member, EVERYDAY).await;
         let team = people.team(&[(&ada, MembershipRole::Owner), (&bob, MembershipRole::Member)]).await;
         Self { router: router(Arc::clone(&app)), app, backend, storage, clock, tasks, stopping, root, ada, bob, eve, team }
     }

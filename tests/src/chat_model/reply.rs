@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// An answer.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub enum Step {
     Made(Arc<dyn Fn() -> String + Send + Sync>),
     /// Nothing comes for so long.
     Pause(Duration),
+    /// Nothing comes until the test says so.
+    Until(Arc<Notify>),
     /// A call of a tool, with its arguments as a text.
     Call(String, String),
     /// These bytes, whatever the protocol says.
@@ -100,6 +103,7 @@ pub(super) fn stream(mut steps: Vec<Step>, with_usage: bool) -> impl Stream<Item
         async move {
             match step {
                 Step::Pause(time) => tokio::time::sleep(time).await,
+                Step::Until(gate) => gate.notified().await,
                 Step::Silent => std::future::pending().await,
                 // What was sent before is to arrive before the end does.
                 Step::BreaksOff => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -130,7 +134,7 @@ impl Answer {
             Step::Raw(bytes) => bytes.clone(),
             Step::Ends(reason) => self.end(reason),
             Step::BreaksOff => return Err(io::Error::other("gone")),
-            Step::Pause(_) | Step::Silent | Step::Stops => Vec::new(),
+            Step::Pause(_) | Step::Until(_) | Step::Silent | Step::Stops => Vec::new(),
         })
     }
 

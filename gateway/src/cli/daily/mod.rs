@@ -5,10 +5,11 @@ mod body;
 mod editor;
 mod fields;
 mod list;
-mod names;
+pub(super) mod names;
 mod note;
 mod record;
 mod search;
+mod session;
 mod task;
 
 use std::future::Future;
@@ -23,7 +24,9 @@ use super::interrupt::interruptible;
 use crate::client::Client;
 
 pub(super) use note::Note;
+pub(super) use record::id;
 pub(super) use search::Search;
+pub(super) use session::Session;
 pub(super) use task::Task;
 
 /// What every daily command takes.

@@ -27,7 +27,7 @@ pub(super) async fn team(client: &Client, name: &str) -> Result<Id> {
 }
 
 /// The id of a team by slug or id as a field has it; none where no team is named.
-pub(super) async fn team_field(client: &Client, name: Option<&str>) -> Result<Option<String>> {
+pub(in crate::cli) async fn team_field(client: &Client, name: Option<&str>) -> Result<Option<String>> {
     match name {
         Some(name) => Ok(Some(team(client, name).await?.to_string())),
         None => Ok(None),

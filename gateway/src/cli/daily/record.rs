@@ -60,7 +60,7 @@ impl Remove {
 }
 
 /// Reads an id. The API finds no record by a part of one, and a guess might change another.
-pub(super) fn id(text: &str) -> Result<Id> {
+pub(in crate::cli) fn id(text: &str) -> Result<Id> {
     text.parse().map_err(|_| Error::invalid("give the id in full, 36 characters, as `list` and `search` show it"))
 }
 
@@ -109,7 +109,11 @@ pub(super) fn done(what: &str, record: &Record, json: bool) -> Result<()> {
     if json {
         return output::json(&json!({ what: record }));
     }
-    output::line(&format!("{what} {} {} ({})", record.kind(), record.passages().title, record.id()))
+    let title = match record {
+        Record::Session(session) => &session.title,
+        record => record.passages().title,
+    };
+    output::line(&format!("{what} {} {title} ({})", record.kind(), record.id()))
 }
 
 /// Shows one: its title, what else it says of itself (what is empty is left out), and its body as it is.

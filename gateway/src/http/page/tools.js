@@ -20,13 +20,23 @@ export class Call {
 
   /** Its result has come. */
   answer(content) {
-    this.#state.textContent = "done";
+    this.#state.textContent = isRefusal(content) ? "refused" : "done";
     this.#result.replaceChildren(h("h3", null, "Answered"), text(content));
   }
 
   /** Nothing will come any more. */
   give() {
     if (this.#state.textContent === "running") this.#state.textContent = "no answer";
+  }
+}
+
+/** Whether a result says why a call was not carried out. */
+function isRefusal(content) {
+  if (content.length > MOST_PRETTY || !content.startsWith("{")) return false;
+  try {
+    return typeof JSON.parse(content).error === "string";
+  } catch {
+    return false;
   }
 }
 

@@ -7,6 +7,29 @@ use serde_json::{Value, json};
 use super::{ChatMessage, ToolDefinition};
 use crate::config::ChatModel;
 
+/// What OpenAI calls the bound of its newer models, which take no `max_tokens`. All other servers do, and not all of them this one.
+pub(super) const NEWER_NAME: &str = "max_completion_tokens";
+
+/// How much the model may say, in tokens.
+#[derive(Clone, Copy, Serialize)]
+pub(super) enum Bound {
+    /// By the name that most servers know.
+    #[serde(rename = "max_tokens")]
+    Usual(u32),
+    /// By [`NEWER_NAME`].
+    #[serde(rename = "max_completion_tokens")]
+    Newer(u32),
+}
+
+/// A request within a bound.
+#[derive(Serialize)]
+pub(super) struct Bounded<'b, 'r> {
+    #[serde(flatten)]
+    request: &'b Request<'r>,
+    #[serde(flatten)]
+    bound: Bound,
+}
+
 /// A request.
 #[derive(Serialize)]
 pub(super) struct Request<'r> {
@@ -14,7 +37,6 @@ pub(super) struct Request<'r> {
     messages: Vec<Value>,
     stream: bool,
     stream_options: Value,
-    max_tokens: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -22,13 +44,12 @@ pub(super) struct Request<'r> {
 }
 
 impl<'r> Request<'r> {
-    pub(super) fn new(section: &'r ChatModel, conversation: &[ChatMessage], tools: &[ToolDefinition], max_tokens: u32) -> Self {
+    pub(super) fn new(section: &'r ChatModel, conversation: &[ChatMessage], tools: &[ToolDefinition]) -> Self {
         Self {
             model: &section.model,
             messages: conversation.iter().map(message).collect(),
             stream: true,
             stream_options: json!({ "include_usage": true }),
-            max_tokens,
             temperature: section.temperature,
             tools: tools
                 .iter()
@@ -39,6 +60,10 @@ impl<'r> Request<'r> {
                 })
                 .collect(),
         }
+    }
+
+    pub(super) fn within(&self, bound: Bound) -> Bounded<'_, 'r> {
+        Bounded { request: self, bound }
     }
 }
 

@@ -230,3 +230,29 @@ async fn an_answer_that_is_dropped_in_the_middle_of_a_wait_loses_nothing() {
     }
     assert_eq!(text, "one two");
 }
+
+#[tokio::test]
+async fn a_server_that_wants_the_newer_name_of_the_bound_gets_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let chat = Chat::new(&serde_json::from_value(json!({ "base_url": base_url, "model": "o9" })).unwrap(), Path::new("")).unwrap();
+    let serves = tokio::spawn(async move {
+        let refusal = r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}}"#;
+        let mut requests = Vec::new();
+        for bytes in [answer("400 Bad Request", "", refusal), stream(&[finish("stop")]), stream(&[finish("stop")])] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !is_whole(&request) {
+                stream.read_buf(&mut request).await.unwrap();
+            }
+            requests.push(String::from_utf8(request).unwrap());
+            stream.write_all(&bytes).await.unwrap();
+        }
+        requests
+    });
+    for _ in 0..2 {
+        told(&chat).await.unwrap();
+    }
+    let asked: Vec<_> = serves.await.unwrap().iter().map(|request| request.contains(r#""max_completion_tokens":100"#)).collect();
+    assert_eq!(asked, [false, true, true]);
+}

@@ -122,7 +122,7 @@ impl Gateway {
     pub(crate) async fn person(&self, login: &str) -> Person {
         let user = self.admin().create("users", json!({ "login": login, "name": login })).await;
         let id = user["id"].as_str().expect("a user has an id").to_owned();
-        let client = self.token(&id, &["read", "write"]).await;
+        let client = self.token(&id, &["read", "write", "agent"]).await;
         Person { id, client }
     }
 

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::{Answer, PATIENCE};
 
@@ -48,8 +50,25 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> io::Result<Answer> {
+        let exchange = async {
+            let (answer, _connection) = self.open(&method, path, headers, body).await?;
+            let (head, body) = answer.into_parts();
+            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            Ok(Answer { request: format!("{method} {path}"), status: head.status.as_u16(), headers: head.headers, body })
+        };
+        tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// Asks for something; answers the head of the answer, and its connection, which is closed when that is dropped.
+    pub(super) async fn open(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> io::Result<(Response<Incoming>, JoinSet<()>)> {
         let mut request =
-            Request::builder().method(&method).uri(path).header("host", self.address.to_string()).header("connection", "close");
+            Request::builder().method(method).uri(path).header("host", self.address.to_string()).header("connection", "close");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -58,15 +77,11 @@ impl Client {
         }
         let request = request.body(Full::new(body.into())).expect("a test's request is well formed");
         let stream = TcpStream::connect(self.address).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        let exchange = async move {
-            let answer = sender.send_request(request).await.map_err(io::Error::other)?;
-            let (head, body) = answer.into_parts();
-            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-            Ok(Answer { request: format!("{method} {path}"), status: head.status.as_u16(), headers: head.headers, body })
-        };
-        let both = async { tokio::join!(exchange, connection).0 };
-        tokio::time::timeout(PATIENCE, both).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        let (mut sender, exchange) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let mut connection = JoinSet::new();
+        // How it ends is seen by who reads the answer.
+        connection.spawn(async move { _ = exchange.await });
+        Ok((sender.send_request(request).await.map_err(io::Error::other)?, connection))
     }
 
     /// Asks for something; the connection must hold.

@@ -17,13 +17,14 @@ pub(crate) struct Place {
     dir: Arc<TempDir>,
     address: SocketAddr,
     env: Vec<(String, String)>,
+    binary: PathBuf,
 }
 
 impl Place {
     /// A new one. Nothing in it but what the test puts there.
     pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("mosaic-test-").tempdir().expect("a temporary directory");
-        Self { dir: Arc::new(dir), address: free_address(), env: Vec::new() }
+        Self { dir: Arc::new(dir), address: free_address(), env: Vec::new(), binary: binary() }
     }
 
     /// The same place, with one more environment variable.
@@ -31,6 +32,12 @@ impl Place {
     pub(crate) fn with_env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// The same place, where another binary is under test.
+    #[must_use]
+    pub(crate) fn with_binary(self, binary: PathBuf) -> Self {
+        Self { binary, ..self }
     }
 
     /// The same place, whose data is kept in `dir`.
@@ -69,7 +76,7 @@ impl Place {
 
     /// The binary under test, to be started here. A fault in it would show its backtrace.
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
-        let mut command = std::process::Command::new(binary());
+        let mut command = std::process::Command::new(&self.binary);
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.dir.path());
         command.env("RUST_BACKTRACE", "1").env("MOSAIC_LISTEN", self.address.to_string());

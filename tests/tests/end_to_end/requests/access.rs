@@ -102,7 +102,8 @@ async fn a_token_does_what_its_scopes_say() {
     // Nobody makes themselves an administrator, or a token that may do more than theirs.
     ann.client.patch(&path, &json!({ "role": "admin" })).await.problem(403, "forbidden");
     ann.client.patch(&path, &json!({ "name": "Ann" })).await.expect(200);
-    ann.client.post("/api/v1/tokens", &json!({ "name": "more", "scopes": ["agent"] })).await.refusal(403, "forbidden", "agent");
+    let lesser = gateway.token(&ann.id, &["read", "write"]).await;
+    lesser.post("/api/v1/tokens", &json!({ "name": "more", "scopes": ["agent"] })).await.refusal(403, "forbidden", "agent");
 }
 
 #[tokio::test]
