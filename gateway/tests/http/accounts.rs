@@ -67,7 +67,8 @@ async fn nobody_gives_what_they_do_not_have() {
         world.post(person, "/api/v1/tokens", json!({ "name": "new", "scopes": scopes, "user_id": user.id })).await
     };
     grant(&world.ada, &["read", "operator"], &world.ada).await.is_problem(403, "forbidden", &["scope=operator"]);
-    grant(&world.ada, &["agent"], &world.ada).await.is_problem(403, "forbidden", &["scope=agent"]);
+    let lesser = world.token(&world.ada, &[TokenScope::Read, TokenScope::Write], None).await;
+    grant(&lesser, &["agent"], &world.ada).await.is_problem(403, "forbidden", &["scope=agent"]);
     grant(&world.root, &["admin"], &world.ada).await.is_problem(422, "invalid", &["role is admin", "scope=admin"]);
     grant(&world.root, &["everything"], &world.ada).await.is_problem(422, "invalid", &["scopes"]);
     grant(&world.root, &["read"], &world.ada).await.is(201);
