@@ -1,15 +1,15 @@
 //! What a gateway tells of a session as it happens: server-sent events (HTML, 9.2). What must not come in: what is done about a stream that breaks.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventsource_stream::{EventStream, Eventsource};
-use futures::{Stream, StreamExt, stream};
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use mosaic_core::{Error, ErrorKind, Finish, Message, Record, Result, Retry};
 use reqwest::{Response, Url};
 use serde::Deserialize;
 use serde_json::Value;
+use sse_stream::SseByteStream;
 use tokio::time::timeout;
 
 use super::problem::failed;
@@ -44,12 +44,10 @@ struct Text {
     text: String,
 }
 
-type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
-
 /// A stream of events.
 pub struct Events {
     url: Url,
-    events: EventStream<Pieces>,
+    events: SseByteStream<BoxStream<'static, Result<Bytes>>>,
 }
 
 impl Events {
@@ -64,8 +62,7 @@ impl Events {
             };
             Some((piece, (answer, url)))
         });
-        let pieces: Pieces = Box::pin(pieces);
-        Self { url, events: pieces.eventsource() }
+        Self { url, events: SseByteStream::new(pieces.boxed()) }
     }
 
     /// The next event, with its name and its data as they came; `None` when the stream ended.
@@ -74,12 +71,10 @@ impl Events {
     /// [`ErrorKind::Unavailable`] with [`Retry::Unknown`] for a stream that broke, [`ErrorKind::Internal`] for what is no such event.
     pub async fn next(&mut self) -> Result<Option<(Event, Value)>> {
         while let Some(event) = self.events.next().await {
-            let event = event.map_err(|error| match error {
-                eventsource_stream::EventStreamError::Transport(error) => error,
-                _ => broken(&self.url, "what the gateway sends is no stream of events"),
-            })?;
-            let data: Value = serde_json::from_str(&event.data).map_err(|error| self.not_understood(&error))?;
-            let event = match event.event.as_str() {
+            let event = event.map_err(|error| self.broke(error))?;
+            let Some(data) = event.data else { continue };
+            let data: Value = serde_json::from_str(&data).map_err(|error| self.not_understood(&error))?;
+            let event = match event.event.as_deref().unwrap_or("message") {
                 "message" => match serde_json::from_value::<Record>(data.clone()) {
                     Ok(Record::Message(message)) => Event::Message(Box::new(message)),
                     Ok(_) => continue,
@@ -94,6 +89,15 @@ impl Events {
             return Ok(Some((event, data)));
         }
         Ok(None)
+    }
+
+    /// What went wrong with the stream, if that is what it was.
+    fn broke(&self, error: sse_stream::Error) -> Error {
+        let what = match error {
+            sse_stream::Error::Body(error) => error.downcast().ok(),
+            _ => None,
+        };
+        what.map_or_else(|| broken(&self.url, "what the gateway sends is no stream of events"), |error| *error)
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, data: &Value) -> Result<T> {

@@ -1,26 +1,27 @@
 //! The OpenAI chat protocol, as Ollama, vLLM, llama.cpp and OpenAI speak it: `POST {base_url}/chat/completions`, answered as a stream of
-//! server-sent events. It is one call, so that no crate of all of OpenAI's is brought in for it: those hide the status and `Retry-After` of what
-//! a server refuses, and take no answer that differs from OpenAI's own. What must not come in: what is asked, and when it is asked again.
+//! server-sent events. It is one call, so that no crate of all of OpenAI's is brought in for it: those ask again by themselves, keep
+//! `Retry-After` to themselves, and take no answer that differs from OpenAI's own. What must not come in: what is asked, and when it is asked
+//! again.
 
 mod calls;
 mod protocol;
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use eventsource_stream::{EventStream, EventStreamError, Eventsource};
-use futures::{Stream, StreamExt};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use mosaic_core::{Error, ErrorKind, Result, Secret, ToolCall};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
-use tokio::time::{Duration, timeout};
+use sse_stream::{Sse, SseByteStream};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
-use super::failure::said;
 use super::{Blame, Failure};
 use crate::client::http_client;
 use crate::config::ChatModel;
@@ -38,8 +39,7 @@ const COUNT_TIME: Duration = Duration::from_secs(2);
 /// A model that answers, on its server.
 pub struct Chat {
     http: Client,
-    url: Url,
-    key: Option<Secret>,
+    server: Arc<Server>,
     section: ChatModel,
     /// Whether the server has said that it takes OpenAI's newer name of the bound.
     takes_newer_name: AtomicBool,
@@ -106,13 +106,18 @@ impl Chat {
     /// [`ErrorKind::Config`] for what of the section cannot be used, such as a file of the key that cannot be read.
     pub fn new(section: &ChatModel, base_dir: &Path) -> Result<Self> {
         let url = section.url()?;
-        let (http, key) = (http_client(&url)?, section.key(base_dir)?);
-        Ok(Self { http, url, key, section: section.clone(), takes_newer_name: AtomicBool::new(false) })
+        let server = Arc::new(Server { key: section.key(base_dir)?, silence: section.silence(), url });
+        Ok(Self { http: http_client(&server.url)?, server, section: section.clone(), takes_newer_name: AtomicBool::new(false) })
     }
 
     /// What the config says of it.
     pub fn section(&self) -> &ChatModel {
         &self.section
+    }
+
+    /// Where it is asked.
+    pub fn url(&self) -> &Url {
+        &self.server.url
     }
 
     /// Asks for what comes next in a conversation, in up to so many tokens.
@@ -133,118 +138,126 @@ impl Chat {
     }
 
     async fn send(&self, request: &impl serde::Serialize) -> Result<Answer, Failure> {
-        let mut request = self.http.post(self.url.clone()).json(request);
-        if let Some(key) = &self.key {
+        let server = &self.server;
+        let mut request = self.http.post(server.url.clone()).json(request);
+        if let Some(key) = &server.key {
             request = request.bearer_auth(key.expose());
         }
-        let answer = match timeout(self.section.silence(), request.send()).await {
-            Ok(answer) => answer.map_err(|error| Failure::unanswered(&self.url, error))?,
-            Err(_) => return Err(self.silent()),
+        let answer = match timeout(server.silence, request.send()).await {
+            Ok(answer) => answer.map_err(|error| Failure::unanswered(&server.url, error, SECTION))?,
+            Err(_) => return Err(server.was_silent()),
         };
         if !answer.status().is_success() {
-            let refused = Failure::refused(answer, self.key.as_ref().map(|key| key.expose()), SECTION);
-            return Err(timeout(self.section.silence(), refused).await.unwrap_or_else(|_| self.silent()));
+            return Err(Failure::refused(answer, server.secret(), SECTION).await);
         }
         match media_type(&answer).as_str() {
-            "text/event-stream" | "" => Ok(self.streamed(answer)),
+            "text/event-stream" | "" => Ok(Answer::streamed(answer, Arc::clone(server))),
             // A server that does not stream answers all at once.
-            "application/json" => self.whole(answer).await,
-            other => Err(Failure { blame: Blame::Setup, ..self.useless(&format!("it answers {}", short(other))) }),
+            "application/json" => Answer::whole(answer, Arc::clone(server)).await,
+            other => Err(server.is_another(other)),
         }
-    }
-
-    fn streamed(&self, answer: Response) -> Answer {
-        let pending = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&pending);
-        let bytes = answer.bytes_stream().map(move |piece| {
-            let piece = piece.map_err(Broken::Off)?;
-            // An event that does not end is not gathered for ever.
-            if count.fetch_add(piece.len(), Ordering::Relaxed) > EVENT_BYTES { Err(Broken::Large) } else { Ok(piece) }
-        });
-        let events: Bytestream = Box::pin(bytes);
-        Answer::new(Some(events.eventsource()), pending, self.about())
-    }
-
-    async fn whole(&self, mut answer: Response) -> Result<Answer, Failure> {
-        let mut body = Vec::new();
-        loop {
-            match timeout(self.section.silence(), answer.chunk()).await {
-                Ok(Ok(Some(piece))) if body.len() + piece.len() <= ANSWER_BYTES => body.extend_from_slice(&piece),
-                Ok(Ok(Some(_))) => return Err(self.useless("its answer is too large")),
-                Ok(Ok(None)) => break,
-                Ok(Err(error)) => return Err(Failure::unanswered(&self.url, error)),
-                Err(_) => return Err(self.silent()),
-            }
-        }
-        let mut whole = Answer::new(None, Arc::default(), self.about());
-        let body = std::str::from_utf8(&body).map_err(|_| self.useless("its answer is not UTF-8"))?;
-        whole.take(body)?;
-        whole.finish()?;
-        Ok(whole)
-    }
-
-    fn about(&self) -> About {
-        About { url: self.url.clone(), key: self.key.clone(), silence: self.section.silence() }
-    }
-
-    fn silent(&self) -> Failure {
-        self.about().silent()
-    }
-
-    fn useless(&self, why: &str) -> Failure {
-        self.about().useless(why)
     }
 }
 
-/// Why a stream of bytes ended.
-#[derive(Debug)]
-enum Broken {
-    Off(reqwest::Error),
-    Large,
-}
-
-type Bytestream = Pin<Box<dyn Stream<Item = Result<Bytes, Broken>> + Send>>;
-
-/// What is said of a server that fails.
-struct About {
+/// What has to be known of the server while it answers.
+struct Server {
     url: Url,
     key: Option<Secret>,
+    /// How long it may send nothing.
     silence: Duration,
 }
 
-impl About {
-    fn silent(&self) -> Failure {
+impl Server {
+    fn secret(&self) -> Option<&str> {
+        self.key.as_ref().map(Secret::expose)
+    }
+
+    fn was_silent(&self) -> Failure {
         let error = Error::new(ErrorKind::Timeout, format!("the model server was silent for {} s", self.silence.as_secs()));
-        Failure { blame: Blame::Away, error: error.with("url", &self.url), retry_after: None }
+        let error = error.with("url", &self.url).hint(format!("raise {SECTION}.silence_seconds, if it needs that long to load the model"));
+        Failure { blame: Blame::Away, error, retry_after: None }
     }
 
     /// Of an answer that is none; the next one may be.
-    fn useless(&self, why: &str) -> Failure {
+    fn is_useless(&self, why: &str) -> Failure {
         let error = Error::new(ErrorKind::Unavailable, format!("the model server's answer cannot be used: {why}"));
         Failure { blame: Blame::Unclear, error: error.with("url", &self.url), retry_after: None }
     }
+
+    /// Of an answer of another type, which another kind of server gives.
+    fn is_another(&self, media_type: &str) -> Failure {
+        let shown: String = media_type.chars().filter(|c| !c.is_control()).take(60).collect();
+        let shown = self.secret().map_or(shown.clone(), |secret| shown.replace(&secret.to_ascii_lowercase(), "[hidden]"));
+        let failure = self.is_useless(&format!("it is {shown}"));
+        let hint = format!("check {SECTION}.base_url: it is what comes before /chat/completions, and often ends with /v1");
+        Failure { blame: Blame::Setup, error: failure.error.hint(hint), retry_after: None }
+    }
+}
+
+/// The bytes of an answer. They end with a failure when the server is silent for too long.
+fn bytes(answer: Response, server: Arc<Server>) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
+    stream::try_unfold(answer, move |mut answer| {
+        let server = Arc::clone(&server);
+        async move {
+            match timeout(server.silence, answer.chunk()).await {
+                Ok(Ok(Some(piece))) => Ok(Some((piece, answer))),
+                Ok(Ok(None)) => Ok(None),
+                Ok(Err(error)) => Err(Failure::unanswered(&server.url, error, SECTION)),
+                Err(_) => Err(server.was_silent()),
+            }
+        }
+    })
 }
 
 /// An answer, as it comes.
 pub struct Answer {
-    events: Option<EventStream<Bytestream>>,
+    /// None once nothing more is taken from it.
+    events: Option<SseByteStream<BoxStream<'static, Result<Bytes, Failure>>>>,
     /// How many bytes came since the last event.
     pending: Arc<AtomicUsize>,
     ready: VecDeque<Piece>,
     calls: Calls,
     /// How it ends, as far as is known.
     done: Done,
-    /// Whether the server has said that it is complete, …
-    is_complete: bool,
-    /// … and that was told.
-    is_told: bool,
-    of: About,
+    /// Until when more is waited for, once it is complete.
+    complete: Option<Instant>,
+    server: Arc<Server>,
 }
 
 impl Answer {
-    fn new(events: Option<EventStream<Bytestream>>, pending: Arc<AtomicUsize>, of: About) -> Self {
+    fn new(server: Arc<Server>) -> Self {
         let (ready, calls, done) = (VecDeque::new(), Calls::default(), Done::default());
-        Self { events, pending, ready, calls, done, is_complete: false, is_told: false, of }
+        Self { events: None, pending: Arc::default(), ready, calls, done, complete: None, server }
+    }
+
+    fn streamed(answer: Response, server: Arc<Server>) -> Self {
+        let mut streamed = Self::new(Arc::clone(&server));
+        let pending = Arc::clone(&streamed.pending);
+        let bytes = bytes(answer, Arc::clone(&server)).map(move |piece| {
+            let piece = piece?;
+            // An event that does not end is not gathered for ever.
+            if pending.fetch_add(piece.len(), Ordering::Relaxed) > EVENT_BYTES {
+                return Err(server.is_useless("an event of it has no end"));
+            }
+            Ok(piece)
+        });
+        streamed.events = Some(SseByteStream::new(bytes.boxed()));
+        streamed
+    }
+
+    async fn whole(answer: Response, server: Arc<Server>) -> Result<Self, Failure> {
+        let mut whole = Self::new(Arc::clone(&server));
+        let mut body = Vec::new();
+        let mut pieces = pin!(bytes(answer, Arc::clone(&server)));
+        while let Some(piece) = pieces.try_next().await? {
+            if body.len() + piece.len() > ANSWER_BYTES {
+                return Err(server.is_useless("it is too large"));
+            }
+            body.extend_from_slice(&piece);
+        }
+        whole.take(&body)?;
+        whole.finish()?;
+        Ok(whole)
     }
 
     /// The next piece; `None` behind the end. Nothing is lost when the future is dropped.
@@ -256,74 +269,91 @@ impl Answer {
             if let Some(piece) = self.ready.pop_front() {
                 return Ok(Some(piece));
             }
-            if self.is_told {
-                return Ok(None);
-            }
-            let patience = if self.is_complete { COUNT_TIME } else { self.of.silence };
             let Some(events) = &mut self.events else { return Ok(None) };
-            match timeout(patience, events.next()).await {
-                Ok(Some(Ok(event))) => {
-                    self.pending.store(0, Ordering::Relaxed);
-                    if event.data.trim() == "[DONE]" {
-                        self.is_complete = true;
-                        self.finish()?;
-                    } else {
-                        self.take(&event.data)?;
-                    }
-                }
-                Ok(None) => self.finish()?,
-                // It has said all.
-                Err(_) | Ok(Some(Err(_))) if self.is_complete => self.finish()?,
-                Err(_) => return Err(self.of.silent()),
-                Ok(Some(Err(EventStreamError::Transport(Broken::Off(error))))) => return Err(Failure::unanswered(&self.of.url, error)),
-                Ok(Some(Err(EventStreamError::Transport(Broken::Large)))) => return Err(self.of.useless("an event of it has no end")),
-                Ok(Some(Err(_))) => return Err(self.of.useless("it is no stream of events")),
+            let event = match self.complete {
+                // It has said all. A server that keeps the connection does not keep us.
+                Some(until) if until <= Instant::now() => None,
+                Some(until) => timeout_at(until, events.next()).await.unwrap_or(None),
+                None => events.next().await,
+            };
+            if let Err(failure) = self.heard(event) {
+                self.events = None;
+                self.ready.clear();
+                return Err(failure);
             }
         }
     }
 
-    /// Takes what an event says.
-    fn take(&mut self, data: &str) -> Result<(), Failure> {
-        let body: Value = serde_json::from_str(data).map_err(|_| self.of.useless("it is not JSON"))?;
-        if body.get("error").is_some_and(|error| !error.is_null()) {
-            let error = Error::new(ErrorKind::Unavailable, "the model server failed in the middle of its answer").with("url", &self.of.url);
-            let error = match said(&body, self.of.key.as_ref().map(Secret::expose)) {
-                Some(said) => error.with("said", said),
-                None => error,
-            };
-            return Err(Failure { blame: Blame::Unclear, error, retry_after: None });
+    /// Takes what came of the stream: an event, an error, or its end.
+    fn heard(&mut self, event: Option<Result<Sse, sse_stream::Error>>) -> Result<(), Failure> {
+        let event = match event {
+            Some(Ok(event)) => event,
+            Some(Err(error)) if self.complete.is_none() => return Err(self.failure(error)),
+            _ => return self.finish(),
+        };
+        self.pending.store(0, Ordering::Relaxed);
+        let Some(data) = event.data else { return Ok(()) };
+        if data.trim() == "[DONE]" {
+            self.complete.get_or_insert_with(Instant::now);
+            return self.finish();
         }
-        let chunk: Chunk = serde_json::from_value(body).map_err(|_| self.of.useless("it is no chat completion"))?;
-        if let Some(tokens) = chunk.usage.and_then(|usage| usage.completion_tokens).filter(|tokens| *tokens > 0) {
-            self.done.tokens = Some(tokens);
+        if self.complete.is_some() {
+            self.count(&serde_json::from_str(&data).unwrap_or_default());
+            return Ok(());
         }
+        self.take(data.as_bytes())
+    }
+
+    fn failure(&self, error: sse_stream::Error) -> Failure {
+        let sse_stream::Error::Body(error) = error else { return self.server.is_useless("it is no text") };
+        error.downcast().map_or_else(|_| self.server.is_useless("it is no stream of events"), |failure| *failure)
+    }
+
+    /// Takes what an event says, or a whole answer.
+    fn take(&mut self, data: &[u8]) -> Result<(), Failure> {
+        let server = Arc::clone(&self.server);
+        let body: Value = serde_json::from_slice(data).map_err(|_| server.is_useless("it is not JSON"))?;
+        if body.get("error").is_some_and(|error| !error.is_null()) || body["object"] == "error" {
+            return Err(Failure::told(&server.url, &body, server.secret()));
+        }
+        self.count(&body);
+        let chunk: Chunk = serde_json::from_value(body).map_err(|_| server.is_useless("it is no chat completion"))?;
         let Some(choice) = chunk.choices.into_iter().flatten().next() else { return Ok(()) };
+        let is_whole = choice.message.is_some();
         let delta = choice.delta.or(choice.message).unwrap_or_default();
-        if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
+        let text = delta.text();
+        if !text.is_empty() {
             self.ready.push_back(Piece::Text(text));
         }
         for piece in delta.tool_calls.into_iter().flatten() {
-            self.calls.add(piece).map_err(|why| self.of.useless(why))?;
+            self.calls.add(piece).map_err(|why| server.is_useless(why))?;
         }
         match choice.finish_reason.as_deref() {
-            None | Some("") => {}
+            None | Some("") if !is_whole => return Ok(()),
             Some("content_filter") => {
-                let error = Error::new(ErrorKind::Invalid, "the model server withheld the answer").with("url", &self.of.url);
+                let error = Error::new(ErrorKind::Invalid, "the model server withheld the answer").with("url", &server.url);
                 return Err(Failure { blame: Blame::Unclear, error, retry_after: None });
             }
-            Some(reason) => {
-                self.is_complete = true;
-                self.done.cut_off = reason == "length";
-            }
+            // Of OpenRouter and of vLLM.
+            Some("error" | "abort") => return Err(Failure::told(&server.url, &Value::Null, None)),
+            reason => self.done.cut_off = reason == Some("length"),
         }
+        self.complete = Some(Instant::now() + COUNT_TIME);
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), Failure> {
-        if !self.is_complete {
-            return Err(self.of.useless("it broke off"));
+    /// Takes how many tokens the answer took, if that is told.
+    fn count(&mut self, body: &Value) {
+        if let Some(tokens) = body["usage"]["completion_tokens"].as_u64().filter(|tokens| *tokens > 0) {
+            self.done.tokens = Some(tokens);
         }
-        self.is_told = true;
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        if self.complete.is_none() {
+            return Err(self.server.is_useless("it broke off"));
+        }
+        self.events = None;
         let done = std::mem::take(&mut self.done);
         self.ready.push_back(Piece::Done(Done { tool_calls: std::mem::take(&mut self.calls).all(), ..done }));
         Ok(())
@@ -339,10 +369,6 @@ fn wants_newer_name(failure: &Failure) -> bool {
 fn media_type(answer: &Response) -> String {
     let value = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
 #[cfg(test)]

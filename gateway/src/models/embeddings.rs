@@ -18,6 +18,8 @@ use crate::config::EmbeddingModel;
 /// takes the place of the other.
 pub const OURS: &str = "mosaic:";
 
+/// The section of the config that names the server.
+const SECTION: &str = "models.embedding";
 /// How many bytes of the fingerprint are in a name.
 const FINGERPRINT_BYTES: usize = 4;
 /// How large an answer may be, in bytes: for each component of each vector, and beside them.
@@ -91,13 +93,13 @@ impl Embeddings {
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());
         }
-        let mut answer = request.send().await.map_err(|error| Failure::unanswered(&self.url, error))?;
+        let mut answer = request.send().await.map_err(|error| Failure::unanswered(&self.url, error, SECTION))?;
         if !answer.status().is_success() {
-            return Err(Failure::refused(answer, self.key.as_ref().map(|key| key.expose()), "models.embedding").await);
+            return Err(Failure::refused(answer, self.key.as_ref().map(|key| key.expose()), SECTION).await);
         }
         let most = ANSWER_BYTES + texts.len() * MAX_DIMENSIONS * COMPONENT_BYTES;
         let mut body = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|error| Failure::unanswered(&self.url, error))? {
+        while let Some(piece) = answer.chunk().await.map_err(|error| Failure::unanswered(&self.url, error, SECTION))? {
             if body.len() + piece.len() > most {
                 return Err(self.useless(&format!("its answer is larger than {most} bytes")));
             }

@@ -1,17 +1,21 @@
 //! What goes wrong between the gateway and a model server, and whose fault it may be. What must not come in: the key that the server is
 //! shown; a server that repeats it is not quoted with it.
 
-use std::time::Duration;
+use std::error::Error as StdError;
+use std::time::{Duration, SystemTime};
+use std::{fmt, io};
 
-use mosaic_core::{Error, ErrorKind};
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, StatusCode, Url};
+use mosaic_core::{Clock as _, Error, ErrorKind, SystemClock};
+use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::{Response, Url};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::client::cause;
 
-/// How much of an answer that is no success is read, in bytes.
+/// How much of an answer that is no success is read, in bytes, and for how long: its status says the most.
 const PROBLEM_BYTES: usize = 64 << 10;
+const PROBLEM_TIME: Duration = Duration::from_secs(2);
 /// The longest text of a server's that is quoted, in characters.
 const QUOTED_CHARS: usize = 200;
 /// The longest wait that a server is granted.
@@ -45,38 +49,44 @@ impl Failure {
         Self { blame: Blame::Unclear, error, retry_after: None }
     }
 
-    /// Of a request without an answer, or without all of it.
-    pub(super) fn unanswered(url: &Url, error: reqwest::Error) -> Self {
-        let (blame, kind, message) = if error.is_connect() {
-            (Blame::Away, ErrorKind::Unavailable, "the model server cannot be reached")
+    /// Of a request without an answer, or without all of it. `section` is the config's that names the server.
+    pub(super) fn unanswered(url: &Url, error: reqwest::Error, section: &'static str) -> Self {
+        let (blame, kind, message, hint) = if is_of_tls(&error) {
+            let hint = format!("check {section}.base_url, and that the system's ca-certificates know who signed the server's certificate");
+            (Blame::Setup, ErrorKind::Unavailable, "the model server cannot be reached safely", Some(hint))
+        } else if error.is_connect() {
+            let hint = format!("start it, or check {section}.base_url");
+            (Blame::Away, ErrorKind::Unavailable, "the model server cannot be reached", Some(hint))
         } else if error.is_timeout() {
             // It may be away; or it may take too long for so much text.
-            (Blame::Unclear, ErrorKind::Timeout, "the model server did not answer in time")
+            (Blame::Unclear, ErrorKind::Timeout, "the model server did not answer in time", None)
         } else {
-            (Blame::Unclear, ErrorKind::Unavailable, "the connection to the model server broke")
+            (Blame::Unclear, ErrorKind::Unavailable, "the connection to the model server broke", None)
         };
         let reason = cause(&error);
         let error = Error::new(kind, message).with("url", url).with("reason", reason).source(error.without_url());
+        let error = match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        };
         Self { blame, error, retry_after: None }
     }
 
     /// Of an answer that is no success. `secret` is what must not be quoted from it, `section` the config's that names the server.
     pub(super) async fn refused(mut answer: Response, secret: Option<&str>, section: &'static str) -> Self {
         let status = answer.status();
-        let blame = match status.as_u16() {
-            300..=399 | 401 | 403 | 404 | 405 | 407 => Blame::Setup,
-            408 | 425 | 429 | 502 | 503 | 504 | 529 => Blame::Away,
-            _ => Blame::Unclear,
-        };
-        let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = wait(answer.headers());
         let mut body = Vec::new();
-        while let Ok(Some(piece)) = answer.chunk().await {
-            body.extend_from_slice(&piece);
-            if body.len() > PROBLEM_BYTES {
-                break;
+        let reading = async {
+            while let Ok(Some(piece)) = answer.chunk().await {
+                body.extend_from_slice(&piece);
+                if body.len() > PROBLEM_BYTES {
+                    break;
+                }
             }
-        }
-        let error = Error::new(kind_of(status), format!("the model server answered {status}")).with("url", answer.url());
+        };
+        let _ = timeout(PROBLEM_TIME, reading).await;
+        let error = Error::new(kind_of(status.as_u16()), format!("the model server answered {status}")).with("url", answer.url());
         let error = match quoted(&body, secret) {
             Some(said) => error.with("said", said),
             None => error,
@@ -86,12 +96,66 @@ impl Failure {
             300..=399 | 404 | 405 => error.hint(format!("check {section}.base_url and model: the server knows neither or one of them not")),
             _ => error,
         };
-        Self { blame, error, retry_after: wait.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT)) }
+        Self { blame: blame_of(status.as_u16()), error, retry_after }
+    }
+
+    /// Of an answer that began well and holds an error. Some servers tell the status there that it would have had.
+    pub(super) fn told(url: &Url, body: &Value, secret: Option<&str>) -> Self {
+        let error = Error::new(ErrorKind::Unavailable, "the model server failed in the middle of its answer").with("url", url);
+        let error = match said(body, secret) {
+            Some(said) => error.with("said", said),
+            None => error,
+        };
+        let status = body["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
+        Self { blame: blame_of(status), error, retry_after: None }
     }
 }
 
-fn kind_of(status: StatusCode) -> ErrorKind {
-    match status.as_u16() {
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for Failure {}
+
+/// Whether an error is one of TLS, which waiting does not cure: a certificate that is not trusted, or a server that speaks without.
+fn is_of_tls(error: &(dyn StdError + 'static)) -> bool {
+    // What an error of input and output wraps is not its source; the source of that is.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|error| is_of_tls(error)) || error.source().is_some_and(is_of_tls)
+}
+
+/// When the server wants to be asked again (RFC 9110, 10.2.3). A point in time is taken by the server's own clock, if it tells it.
+fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let value = text(RETRY_AFTER)?;
+    let wait = match value.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => {
+            let until = httpdate::parse_http_date(value).ok()?;
+            let now = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(now);
+            until.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(SystemClock.now().as_micros().try_into().unwrap_or(0))
+}
+
+/// Whose fault an answer with such a status may be.
+fn blame_of(status: u16) -> Blame {
+    match status {
+        300..=399 | 401 | 403 | 404 | 405 | 407 => Blame::Setup,
+        408 | 425 | 429 | 502 | 503 | 504 | 529 => Blame::Away,
+        _ => Blame::Unclear,
+    }
+}
+
+fn kind_of(status: u16) -> ErrorKind {
+    match status {
         401 | 403 => ErrorKind::Forbidden,
         404 => ErrorKind::NotFound,
         408 | 504 => ErrorKind::Timeout,
@@ -106,7 +170,7 @@ fn quoted(body: &[u8], secret: Option<&str>) -> Option<String> {
 }
 
 /// The same, of a body that was read.
-pub(super) fn said(body: &Value, secret: Option<&str>) -> Option<String> {
+fn said(body: &Value, secret: Option<&str>) -> Option<String> {
     let places = [&body["error"]["message"], &body["error"], &body["message"], &body["detail"]];
     let said = places.into_iter().find_map(Value::as_str).filter(|said| !said.is_empty())?;
     let said = secret.map_or_else(|| said.to_owned(), |secret| said.replace(secret, "[hidden]"));
@@ -133,5 +197,30 @@ mod tests {
         }
         let long = serde_json::json!({ "error": "é".repeat(5_000) }).to_string();
         assert_eq!(quoted(long.as_bytes(), None).unwrap().chars().count(), QUOTED_CHARS);
+    }
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_by_a_date() {
+        let date = "Wed, 21 Oct 2015 07:28:00 GMT";
+        for (value, seconds) in [
+            ("7", Some(7.0)),
+            (" 1.5 ", Some(1.5)),
+            ("0", Some(0.0)),
+            ("86400", Some(600.0)),
+            ("Wed, 21 Oct 2015 07:28:09 GMT", Some(9.0)),
+            ("Wed, 21 Oct 2015 07:27:00 GMT", Some(0.0)),
+            ("-1", None),
+            ("NaN", None),
+            ("1e300", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap()), (DATE, date.parse().unwrap())]);
+            assert_eq!(wait(&headers).map(|wait| wait.as_secs_f64()), seconds, "{value}");
+        }
+        let in_a_minute = httpdate::fmt_http_date(now() + Duration::from_secs(60));
+        let wait = wait(&HeaderMap::from_iter([(RETRY_AFTER, in_a_minute.parse().unwrap())])).unwrap();
+        assert!((58..=60).contains(&wait.as_secs()), "{wait:?}");
+        assert_eq!(super::wait(&HeaderMap::new()), None);
     }
 }

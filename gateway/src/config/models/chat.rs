@@ -32,7 +32,7 @@ pub struct ChatModel {
     /// How freely it chooses its words; the server's own choice unless it is given.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 2.0))]
-    pub temperature: Option<f32>,
+    pub temperature: Option<f64>,
     /// What it is told before every conversation, besides what the gateway tells it.
     #[serde(default)]
     #[schemars(length(max = INSTRUCTIONS_CHARS))]

@@ -126,12 +126,12 @@ fn a_chat_model_is_held_to_its_bounds_and_its_key_is_not_shown() {
         fs::write(&file, json!({ "models": { "chat": chat } }).to_string()).unwrap();
         Config::read(Some(&file), std::iter::empty())
     };
-    let config = read(json!({ "api_key": SECRET, "temperature": 0.5 })).unwrap();
+    let config = read(json!({ "api_key": SECRET, "temperature": 0.7 })).unwrap();
     let chat = config.models.chat.as_ref().unwrap();
     assert_eq!(chat.url().unwrap().as_str(), "http://127.0.0.1:11434/v1/chat/completions");
     let shown = config.shown();
     assert_eq!(shown["models"]["chat"]["api_key"], "[hidden]");
-    assert_eq!((&shown["models"]["chat"]["max_rounds"], &shown["models"]["chat"]["temperature"]), (&json!(16), &json!(0.5)));
+    assert_eq!((&shown["models"]["chat"]["max_rounds"], &shown["models"]["chat"]["temperature"]), (&json!(16), &json!(0.7)));
     assert!(!format!("{shown} {config:?}").contains(SECRET));
     for (fields, key) in [
         (json!({ "base_url": "localhost" }), "base_url"),

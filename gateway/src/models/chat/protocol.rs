@@ -2,7 +2,7 @@
 
 use mosaic_core::ToolCall;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{ChatMessage, ToolDefinition};
 use crate::config::ChatModel;
@@ -38,7 +38,7 @@ pub(super) struct Request<'r> {
     stream: bool,
     stream_options: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f32>,
+    temperature: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
 }
@@ -82,14 +82,16 @@ fn message(message: &ChatMessage) -> Value {
 }
 
 fn call(call: &ToolCall) -> Value {
-    json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
+    // Servers read them, and refuse the whole conversation for some that are no JSON, which the result of the call has said already.
+    let is_read = serde_json::from_str::<Map<String, Value>>(&call.arguments).is_ok();
+    let arguments = if is_read { &call.arguments } else { "{}" };
+    json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": arguments } })
 }
 
 /// A piece of an answer, or a whole one.
 #[derive(Deserialize)]
 pub(super) struct Chunk {
     pub(super) choices: Option<Vec<Choice>>,
-    pub(super) usage: Option<Usage>,
 }
 
 #[derive(Deserialize)]
@@ -103,8 +105,21 @@ pub(super) struct Choice {
 
 #[derive(Default, Deserialize)]
 pub(super) struct Delta {
-    pub(super) content: Option<String>,
+    /// Text, as a rule; some servers send a list of parts.
+    content: Option<Value>,
     pub(super) tool_calls: Option<Vec<CallPiece>>,
+}
+
+impl Delta {
+    /// Its text, without what the model only thought.
+    pub(super) fn text(&self) -> String {
+        let text = |part: &Value| if part["type"] == "text" { part["text"].as_str().map(str::to_owned) } else { None };
+        match &self.content {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(parts)) => parts.iter().filter_map(text).collect(),
+            _ => String::new(),
+        }
+    }
 }
 
 /// A piece of a call, or a whole one.
@@ -120,9 +135,4 @@ pub(super) struct FunctionPiece {
     pub(super) name: Option<String>,
     /// Text, as a rule; some servers send the object.
     pub(super) arguments: Option<Value>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Usage {
-    pub(super) completion_tokens: Option<u64>,
 }

@@ -6,6 +6,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+mod calls;
+mod failures;
+
 /// The chat model on a server that answers each request with these bytes, cut into pieces of so many, and then closes or goes silent.
 async fn server(answer: Vec<u8>, cut: usize, closes: bool) -> (Chat, tokio::task::JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -43,9 +46,13 @@ fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nconnection: close\r\n{headers}\r\n{body}").into_bytes()
 }
 
-fn stream(events: &[Value]) -> Vec<u8> {
-    let events: String = events.iter().map(|event| format!("data: {event}\r\n\r\n")).collect();
-    answer("200 OK", "content-type: text/event-stream; charset=utf-8\r\n", &(events + "data: [DONE]\n\n"))
+fn streamed(events: &[Value]) -> Vec<u8> {
+    answer("200 OK", "content-type: text/event-stream; charset=utf-8\r\n", &body(events, "\r\n"))
+}
+
+/// Events, with this at the end of each line.
+fn body(events: &[Value], end: &str) -> String {
+    events.iter().map(Value::to_string).chain(["[DONE]".to_owned()]).map(|event| format!("data: {event}{end}{end}")).collect()
 }
 
 fn delta(delta: Value) -> Value {
@@ -56,13 +63,23 @@ fn finish(reason: &str) -> Value {
     json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }] })
 }
 
-fn calls(pieces: Value) -> Value {
+fn calls_of(pieces: Value) -> Value {
     delta(json!({ "tool_calls": pieces }))
+}
+
+/// The answer whose body comes in these pieces.
+fn pieces(body: Vec<Bytes>) -> Answer {
+    let body = reqwest::Body::wrap_stream(stream::iter(body.into_iter().map(Ok::<_, std::io::Error>)));
+    let server = Server { url: "http://127.0.0.1:9/v1".parse().unwrap(), key: None, silence: Duration::from_secs(1) };
+    Answer::streamed(hyper::Response::new(body).into(), Arc::new(server))
 }
 
 /// Everything that an answer says: its text, and how it ended.
 async fn told(chat: &Chat) -> Result<(String, Done), Failure> {
-    let mut answer = chat.ask(&[ChatMessage::User("Hello".into())], &[], 100).await?;
+    rest(&mut chat.ask(&[ChatMessage::User("Hello".into())], &[], 100).await?).await
+}
+
+async fn rest(answer: &mut Answer) -> Result<(String, Done), Failure> {
     let mut text = String::new();
     loop {
         match answer.next().await? {
@@ -87,15 +104,41 @@ async fn the_text_is_the_same_wherever_it_is_cut() {
         json!({ "choices": [], "usage": { "prompt_tokens": 3, "completion_tokens": 7 } }),
     ];
     for cut in [1, 2, 3, 5, 7, 64, 100_000] {
-        let (chat, _serves) = server(stream(&events), cut, true).await;
+        let (chat, _serves) = server(streamed(&events), cut, true).await;
         let (text, done) = told(&chat).await.unwrap();
         assert_eq!((text.as_str(), done), ("Grüße, 🧩 and\nall", Done { tokens: Some(7), ..Done::default() }), "{cut}");
     }
 }
 
 #[tokio::test]
+async fn the_text_is_the_same_wherever_it_is_cut_and_however_lines_end() {
+    let events = [
+        delta(json!({ "content": "Grüße, " })),
+        delta(json!({ "thinking": "hm", "reasoning": "hm", "content": "🧩 and\nall" })),
+        calls_of(json!([{ "index": 0, "id": "a", "function": { "name": "search", "arguments": "{\"text\":\"ü\"}" } }])),
+        finish("tool_calls"),
+    ];
+    for end in ["\n", "\r\n", "\r"] {
+        let whole = Bytes::from(format!("\u{feff}: hello{end}{end}{}", body(&events, end)));
+        let both_sides = |at: usize| vec![whole.slice(..at), whole.slice(at..)];
+        let each_byte = (0..whole.len()).map(|at| whole.slice(at..=at)).collect();
+        for (at, cut) in (0..=whole.len()).map(both_sides).chain([each_byte]).enumerate() {
+            let (text, done) = rest(&mut pieces(cut)).await.unwrap();
+            assert_eq!((text.as_str(), done.tool_calls[0].arguments.as_str()), ("Grüße, 🧩 and\nall", "{\"text\":\"ü\"}"), "{at} {end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_in_parts_is_taken_without_its_thoughts() {
+    let parts = json!([{ "type": "thinking", "thinking": [{ "type": "text", "text": "hm" }] }, { "type": "text", "text": "Yes." }]);
+    let (chat, _serves) = server(streamed(&[delta(json!({ "content": parts })), finish("stop")]), 100, true).await;
+    assert_eq!(told(&chat).await.unwrap().0, "Yes.");
+}
+
+#[tokio::test]
 async fn the_request_is_one_that_every_server_takes() {
-    let (chat, serves) = server(stream(&[finish("stop")]), 100, true).await;
+    let (chat, serves) = server(streamed(&[finish("stop")]), 100, true).await;
     let call = ToolCall { id: "1".into(), name: "search".into(), arguments: "{\"text\":\"mill\"}".into() };
     let conversation = [
         ChatMessage::System("Help.".into()),
@@ -125,43 +168,6 @@ async fn the_request_is_one_that_every_server_takes() {
 }
 
 #[tokio::test]
-async fn calls_are_put_together_however_they_are_cut() {
-    let expected = [("a", "search", r#"{"text":"x"}"#), ("b", "note_get", r#"{"id":"1"}"#)];
-    let whole = |id: Value, index: Value, (name, arguments): (&str, Value)| json!({ "id": id, "index": index, "function": { "name": name, "arguments": arguments } });
-    let (search, get) = (("search", json!(r#"{"text":"x"}"#)), ("note_get", json!({ "id": "1" })));
-    for (about, events) in [
-        (
-            "as OpenAI cuts them",
-            vec![
-                calls(json!([{ "index": 0, "id": "a", "type": "function", "function": { "name": "search", "arguments": "" } }])),
-                calls(json!([{ "index": 0, "function": { "arguments": "{\"te" } }])),
-                calls(json!([{ "index": 1, "id": "b", "function": { "name": "note_get", "arguments": "{\"id\"" } }])),
-                calls(
-                    json!([{ "index": 0, "id": "", "function": { "name": null, "arguments": "xt\":\"x\"}" } }, { "index": 1, "function": { "arguments": ":\"1\"}" } }]),
-                ),
-            ],
-        ),
-        ("all of one number", vec![calls(json!([whole(json!("a"), json!(0), search.clone()), whole(json!("b"), json!(0), get.clone())]))]),
-        (
-            "without numbers",
-            vec![
-                calls(json!([whole(json!("a"), Value::Null, search.clone())])),
-                calls(json!([whole(json!("b"), Value::Null, get.clone())])),
-            ],
-        ),
-    ] {
-        let (chat, _serves) = server(stream(&[events, vec![finish("tool_calls")]].concat()), 50, true).await;
-        let (_, done) = told(&chat).await.unwrap();
-        let given: Vec<_> = done.tool_calls.iter().map(|call| (call.id.as_str(), call.name.as_str(), call.arguments.as_str())).collect();
-        assert_eq!(given, expected, "{about}");
-    }
-    let nameless = [calls(json!([whole(Value::Null, Value::Null, search), whole(json!(""), Value::Null, get)])), finish("stop")];
-    let (chat, _serves) = server(stream(&nameless), 50, true).await;
-    let ids: Vec<_> = told(&chat).await.unwrap().1.tool_calls.into_iter().map(|call| call.id).collect();
-    assert_eq!(ids, ["call_0", "call_1"], "those without an id get one");
-}
-
-#[tokio::test]
 async fn a_server_that_does_not_stream_is_taken_too() {
     let body = json!({
         "choices": [{ "message": { "role": "assistant", "content": "All at once." }, "finish_reason": "length" }],
@@ -173,6 +179,41 @@ async fn a_server_that_does_not_stream_is_taken_too() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_whole_needs_no_reason_for_its_end() {
+    let body = json!({ "choices": [{ "message": { "content": "Yes." } }] });
+    let (chat, _serves) = server(answer("200 OK", "content-type: application/json; charset=utf-8\r\n", &body.to_string()), 9, true).await;
+    assert_eq!(told(&chat).await.unwrap(), ("Yes.".to_owned(), Done::default()));
+}
+
+#[tokio::test]
+async fn arguments_that_are_no_json_are_not_sent_back() {
+    let (chat, serves) = server(streamed(&[finish("stop")]), 100, true).await;
+    let call = |arguments: &str| ToolCall { id: "1".into(), name: "search".into(), arguments: arguments.into() };
+    let tool_calls = ["{\"text\": \"mi", "", "7", "{\"a\": 1}"].map(call).to_vec();
+    chat.ask(&[ChatMessage::Assistant { content: "So.".into(), tool_calls }], &[], 100).await.unwrap();
+    let request = String::from_utf8(serves.await.unwrap()).unwrap();
+    let body: Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let sent: Vec<_> = body["messages"][0]["tool_calls"].as_array().unwrap().iter().map(|call| &call["function"]["arguments"]).collect();
+    assert_eq!(sent, ["{}", "{}", "{}", "{\"a\": 1}"]);
+}
+
+/// What a model says that is slow, and sends a sign of life each 300 ms for so many times before it ends.
+fn slow(signs: usize) -> Answer {
+    let signs = stream::iter(0..signs).then(|_| async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok::<_, std::io::Error>(Bytes::from_static(b": still here\n\n"))
+    });
+    let events = stream::iter([Ok(Bytes::from(body(&[delta(json!({ "content": "Yes." })), finish("stop")], "\n")))]);
+    let server = Server { url: "http://127.0.0.1:9/v1".parse().unwrap(), key: None, silence: Duration::from_secs(1) };
+    Answer::streamed(hyper::Response::new(reqwest::Body::wrap_stream(signs.chain(events))).into(), Arc::new(server))
+}
+
+#[tokio::test]
+async fn a_sign_of_life_is_no_silence() {
+    assert_eq!(rest(&mut slow(5)).await.unwrap().0, "Yes.");
+}
+
+#[tokio::test]
 async fn what_is_said_is_not_lost_to_a_server_that_does_not_close() {
     let events: String = [delta(json!({ "content": "Yes." })), finish("stop")].iter().map(|event| format!("data: {event}\n\n")).collect();
     let (chat, _serves) = server(answer("200 OK", "content-type: text/event-stream\r\n", &events), 9, false).await;
@@ -180,44 +221,9 @@ async fn what_is_said_is_not_lost_to_a_server_that_does_not_close() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told_by_what_it_is() {
-    let event = |text: &str| answer("200 OK", "content-type: text/event-stream\r\n", &format!("data: {text}\n\n"));
-    let hello = delta(json!({ "content": "Hello" })).to_string();
-    let refusal = |status: &str, headers: &str| answer(status, headers, r#"{"error":{"message":"no: sk-hunter2"}}"#);
-    let long = "x".repeat(EVENT_BYTES + (64 << 10));
-    for (bytes, closes, blame, said) in [
-        (refusal("401 Unauthorized", ""), true, Blame::Setup, "answered 401"),
-        (refusal("404 Not Found", ""), true, Blame::Setup, "answered 404"),
-        (refusal("429 Too Many Requests", "retry-after: 7\r\n"), true, Blame::Away, "answered 429"),
-        (refusal("500 Internal Server Error", ""), true, Blame::Unclear, "answered 500"),
-        (refusal("503 Service Unavailable", ""), true, Blame::Away, "answered 503"),
-        (answer("200 OK", "content-type: text/html\r\n", "<html>"), true, Blame::Setup, "text/html"),
-        (answer("200 OK", "content-type: application/json\r\n", "{\"choices\":[]}"), true, Blame::Unclear, "broke off"),
-        (event("{\"error\":{\"message\":\"no: sk-hunter2\"}}"), true, Blame::Unclear, "in the middle"),
-        (event("{\"error\":\"overloaded\"}"), true, Blame::Unclear, "said=overloaded"),
-        (event(&hello), true, Blame::Unclear, "broke off"),
-        (event(&hello), false, Blame::Away, "silent for 1 s"),
-        (Vec::new(), false, Blame::Away, "silent for 1 s"),
-        (Vec::new(), true, Blame::Unclear, "connection"),
-        (event("garbage"), true, Blame::Unclear, "not JSON"),
-        (event("{\"choices\":7}"), true, Blame::Unclear, "no chat completion"),
-        (answer("200 OK", "content-type: text/event-stream\r\n", &long), true, Blame::Unclear, "no end"),
-        ([&event("x")[..20], b"\xff\xfe\r\n\r\ndata: \xff\n\n"].concat(), true, Blame::Unclear, ""),
-    ] {
-        let (chat, _serves) = server(bytes, 4 << 10, closes).await;
-        let failure = told(&chat).await.unwrap_err();
-        let shown = format!("{} {:?}", failure.error, failure.error);
-        assert!(shown.contains(said) && failure.blame == blame, "{said}: {:?} {shown}", failure.blame);
-        assert!(!shown.contains("hunter2"), "{shown}");
-        assert!(!shown.contains("models.embedding"), "{shown}");
-        assert_eq!(failure.retry_after, said.contains("429").then(|| Duration::from_secs(7)));
-    }
-}
-
-#[tokio::test]
 async fn an_answer_that_is_dropped_in_the_middle_of_a_wait_loses_nothing() {
     let events = [delta(json!({ "content": "one " })), delta(json!({ "content": "two" })), finish("stop")];
-    let (chat, _serves) = server(stream(&events), 1, true).await;
+    let (chat, _serves) = server(streamed(&events), 1, true).await;
     let mut answer = chat.ask(&[], &[], 100).await.unwrap();
     let mut text = String::new();
     loop {
@@ -239,7 +245,7 @@ async fn a_server_that_wants_the_newer_name_of_the_bound_gets_it() {
     let serves = tokio::spawn(async move {
         let refusal = r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}}"#;
         let mut requests = Vec::new();
-        for bytes in [answer("400 Bad Request", "", refusal), stream(&[finish("stop")]), stream(&[finish("stop")])] {
+        for bytes in [answer("400 Bad Request", "", refusal), streamed(&[finish("stop")]), streamed(&[finish("stop")])] {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
             while !is_whole(&request) {
