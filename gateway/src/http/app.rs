@@ -57,6 +57,8 @@ pub struct App {
     pub(super) parts: Parts,
     /// A permit for each request that may be under way.
     pub(super) room: Arc<Semaphore>,
+    /// The same for each that follows a turn.
+    pub(super) followers: Arc<Semaphore>,
     data: OnceLock<Arc<Data>>,
 }
 
@@ -74,8 +76,8 @@ pub(super) struct Data {
 impl App {
     /// An app that is starting.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let room = Arc::new(Semaphore::new(parts.limits.requests));
-        Arc::new(Self { parts, room, data: OnceLock::new() })
+        let [room, followers] = [parts.limits.requests; 2].map(|places| Arc::new(Semaphore::new(places)));
+        Arc::new(Self { parts, room, followers, data: OnceLock::new() })
     }
 
     /// Opens the API to a backend's data. The first backend stays.

@@ -83,19 +83,21 @@ fn admit(app: &App, request: &Request, route: Option<&str>) -> Result<(Option<Pl
         ));
     }
     // What tells of the gateway's state must answer in particular when it has no room left.
+    let follows = match route {
+        Some(EVENTS) => true,
+        Some(route) => *request.method() == Method::POST && route == paths::collection(Kind::Message),
+        None => false,
+    };
     let place = if route.is_some_and(|route| PROBES.contains(&route)) {
         None
     } else {
         let overloaded = || Problem::new(OVERLOADED, "the gateway has as many requests under way as it bears");
-        let place = Arc::clone(&app.room).try_acquire_owned();
+        // What waits for an agent, for minutes, keeps out others that do, and nothing else.
+        let place = Arc::clone(if follows { &app.followers } else { &app.room }).try_acquire_owned();
         Some(place.map_err(|_| overloaded().hint("try again in a second").retry_after(1))?)
     };
-    let takes_its_time = match route {
-        Some(IMPORT | EXPORT | EVENTS | STOP) => true,
-        // A turn has a bound of its own.
-        Some(route) => *request.method() == Method::POST && route == paths::collection(Kind::Message),
-        None => false,
-    };
+    // A turn has a bound of its own.
+    let takes_its_time = follows || matches!(route, Some(IMPORT | EXPORT | STOP));
     let deadline = (!takes_its_time).then(|| app.parts.limits.request_time());
     Ok((place, deadline))
 }

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use mosaic_core::{Applied, Error, ErrorKind, Id, Kind, Record, Scope, SessionStatus};
+use mosaic_core::{Applied, Error, ErrorKind, Id, Kind, Record, Scope, SessionStatus, TokenScope};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -103,6 +103,10 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     let id = paths::id(kind, request.uri().path())?;
     let (parts, body) = request.into_parts();
     let patch = body::object(&parts.headers, body, PATCH, app.parts.limits.body_bytes).await?;
+    if kind == Kind::Session && patch.keys().any(|field| !["title", "status"].contains(&field.as_str())) {
+        // An agent does not say whose a session is, and who reads it.
+        caller.principal.require(TokenScope::Write)?;
+    }
     let revision = expected_revision(&caller, scope, kind, id, etag::expected(&parts.headers).map_err(Problem::malformed)?).await?;
     if kind == Kind::Token && ["scopes", "expires_at"].iter().any(|field| patch.contains_key(*field)) {
         let Record::Token(token) = caller.data.records.get(scope, kind, id).await? else { return Err(Error::not_found(kind, id).into()) };
@@ -110,28 +114,33 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
     }
     let records = caller.data.records.clone();
     let change = async move { records.update(scope, kind, id, &patch, revision).await };
-    let changed = if matches!(kind, Kind::User | Kind::Token) { caller.data.auth.changing(kind, id, change).await } else { change.await };
+    let is_closed = |record: &Record| matches!(record, Record::Session(session) if session.status == SessionStatus::Closed);
+    let changed = match kind {
+        Kind::User | Kind::Token => caller.data.auth.changing(kind, id, change).await,
+        Kind::Session => caller.data.turns.ending(id, change, is_closed).await,
+        _ => change.await,
+    };
     let record = changed.map_err(|error| explained(error, kind, scope))?;
-    if let Record::Session(session) = &record
-        && session.status == SessionStatus::Closed
-    {
-        caller.data.turns.stop(session.id).await?;
-    }
     Ok(answer(StatusCode::OK, &record, &record))
 }
 
 async fn delete(kind: Kind, caller: Caller, request: Request) -> Result<Response, Problem> {
     let scope = caller.principal.writing(kind)?;
+    if kind == Kind::Session {
+        // An agent adds to sessions: what was said is not its own to remove.
+        caller.principal.require(TokenScope::Write)?;
+    }
     no_params(request.uri())?;
     let id = paths::id(kind, request.uri().path())?;
     let revision = expected_revision(&caller, scope, kind, id, etag::expected(request.headers()).map_err(Problem::malformed)?).await?;
     let records = caller.data.records.clone();
     let change = async move { records.delete(scope, kind, id, revision).await };
-    let deleted = if matches!(kind, Kind::User | Kind::Token) { caller.data.auth.changing(kind, id, change).await } else { change.await };
+    let deleted = match kind {
+        Kind::User | Kind::Token => caller.data.auth.changing(kind, id, change).await,
+        Kind::Session => caller.data.turns.ending(id, change, |()| true).await,
+        _ => change.await,
+    };
     deleted.map_err(|error| explained(error, kind, scope))?;
-    if kind == Kind::Session {
-        caller.data.turns.stop(id).await?;
-    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -157,12 +157,20 @@ fn refused(refused: Refusal) -> Problem {
 /// A turn as one answer, once it is over.
 async fn whole(mut follower: Follower) -> Result<Response, Problem> {
     let mut turn = Turn::default();
+    let mut is_over = false;
     while let Some(event) = follower.next().await? {
         match event {
             Event::Message(message) => turn.items.push(Arc::unwrap_or_clone(message).into()),
-            Event::End(ended) => (turn.finish, turn.error) = (ended.finish, ended.error),
+            Event::End(ended) => {
+                is_over = true;
+                (turn.finish, turn.error) = (ended.finish, ended.error);
+            }
             Event::Draft(_) | Event::Piece(_) => {}
         }
+    }
+    if !is_over {
+        let problem = Problem::new(UNAVAILABLE, "the gateway is stopping, and the turn goes on elsewhere");
+        return Err(problem.hint("follow it by GET …/events, or send the same message with the same id again").retry_after(1));
     }
     Ok((StatusCode::CREATED, Json(turn)).into_response())
 }

@@ -17,6 +17,8 @@ use crate::documents::TURN;
 pub(super) const LASTS_SECONDS: i64 = 12;
 /// How often it is renewed. Whoever wants the turn to be stopped through another gateway waits so long.
 pub(super) const RENEWAL: Duration = Duration::from_secs(3);
+/// No version is this one: it is not known yet. (0 would make a document that is not there.)
+const UNKNOWN: u64 = 0;
 /// How often what did not reach the storage is tried anew, …
 const ATTEMPTS: u32 = 20;
 /// … and how long it rests before that.
@@ -99,9 +101,8 @@ impl Claim {
         let claimed = Claimed { turn, holder, until: now.plus_seconds(LASTS_SECONDS), stop: false };
         let state = StateWrite { name: name(session), value: Some(json!(claimed)), expect: 0 };
         let applied = storage.apply(scope, &Batch { at: now, changes: vec![message], state: Some(state) }).await?;
-        // A document that was there before goes on counting; whoever wrote it since is heard by the first write.
-        let version = read(&*storage, session).await.ok().flatten().map_or(0, |(_, version)| version);
-        Ok((Self { storage, clock, session, claimed, version, stop }, applied))
+        // A document that was there before goes on counting: at which version this one is, is looked up before the first write.
+        Ok((Self { storage, clock, session, claimed, version: UNKNOWN, stop }, applied))
     }
 
     /// Writes changes, the last of which makes a message of the turn; with the last message of all, the claim is given up.
@@ -112,6 +113,17 @@ impl Claim {
         };
         let mut attempts = ATTEMPTS;
         loop {
+            if self.version == UNKNOWN {
+                self.look().await?;
+            }
+            if self.version == UNKNOWN {
+                attempts = attempts.saturating_sub(1);
+                if attempts == 0 {
+                    return Err(Loss::Failed(Error::new(ErrorKind::Unavailable, "the storage does not say who runs the turn")));
+                }
+                sleep(REST).await;
+                continue;
+            }
             let value = (!gives_up).then(|| json!(self.renewed()));
             let state = StateWrite { name: name(self.session), value, expect: self.version };
             let error = match self.storage.apply(scope, &Batch { at, changes: changes.clone(), state: Some(state) }).await {
@@ -148,6 +160,9 @@ impl Claim {
 
     /// Renews the claim.
     pub(super) async fn renew(&mut self) -> Result<(), Loss> {
+        if self.version == UNKNOWN {
+            return self.look().await;
+        }
         let write = StateWrite { name: name(self.session), value: Some(json!(self.renewed())), expect: self.version };
         match self.storage.put_state(&write).await {
             Ok(version) => {
@@ -161,6 +176,9 @@ impl Claim {
 
     /// Lets go of a session that is no more, as far as that goes: the claim lapses in any case.
     pub(super) async fn give_up(&mut self) {
+        if self.version == UNKNOWN && self.look().await.is_err() || self.version == UNKNOWN {
+            return;
+        }
         let write = StateWrite { name: name(self.session), value: None, expect: self.version };
         if let Err(error) = self.storage.put_state(&write).await {
             tracing::debug!(session = %self.session, %error, "the claim of a turn lapses by itself");

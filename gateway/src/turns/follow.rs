@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_core::{Id, Kind, Message, Result, Scope};
+use mosaic_core::{Id, Kind, Message, MessageRole, Result, Scope};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::conversation::{message, messages_after};
@@ -39,6 +39,7 @@ pub struct Follower {
     /// How the last turn ended, as far as was told.
     last: Ended,
     seen: Instant,
+    has_told: bool,
     is_over: bool,
     /// Whether there is more, and somebody else is to tell it.
     breaks_off: bool,
@@ -47,7 +48,7 @@ pub struct Follower {
 impl Follower {
     pub(super) fn new(turns: Arc<Turns>, scope: Scope, session: Id, after: u64, until: Until) -> Self {
         let (stored, last, seen) = (VecDeque::new(), Ended::default(), Instant::now());
-        Self { turns, scope, session, after, until, live: None, stored, last, seen, is_over: false, breaks_off: false }
+        Self { turns, scope, session, after, until, live: None, stored, last, seen, has_told: false, is_over: false, breaks_off: false }
     }
 
     /// What comes next; `None` behind the end, and when the gateway stops before it. Nothing is lost when the future is dropped.
@@ -64,6 +65,10 @@ impl Follower {
                 return Ok(Some(self.over()));
             }
             if let Some(message) = self.stored.pop_front() {
+                if self.until == Until::TurnEnds && self.has_told && message.role == MessageRole::User {
+                    // What an agent of another program began has no end of its own.
+                    return Ok(Some(self.over()));
+                }
                 return Ok(Some(self.told(Arc::new(message))));
             }
             if let Some((live, cursor)) = &mut self.live {
@@ -74,6 +79,8 @@ impl Follower {
                     self.seen = Instant::now();
                 }
                 match timeout(SIGHT, live.next(cursor)).await {
+                    // It was stored already when it was looked what is, and was told then.
+                    Ok(Event::Message(message)) if message.seq <= self.after => continue,
                     Ok(Event::Message(message)) => return Ok(Some(self.told(message))),
                     Ok(Event::End(ended)) => {
                         if ended != Ended::default() {
@@ -143,6 +150,7 @@ impl Follower {
 
     fn told(&mut self, message: Arc<Message>) -> Event {
         self.after = message.seq;
+        self.has_told = true;
         self.last = Ended::of(&message).unwrap_or_default();
         Event::Message(message)
     }

@@ -144,13 +144,20 @@ impl Turns {
             let (storage, clock) = (Arc::clone(&self.records.storage), Arc::clone(&self.records.clock));
             let change = Change::Create(message.clone().into());
             let taken = Claim::take(storage, clock, self.holder, live.stop.clone(), (scope, session.id, turn), change).await;
-            let (claim, applied) = match taken {
+            let (mut claim, applied) = match taken {
                 Ok(taken) => taken,
                 Err(error) if claim::is_taken(&error, session.id) => continue,
                 Err(error) => return Err(error.into()),
             };
-            let stored = applied.into_iter().next().and_then(Applied::record).map(Message::try_from);
-            let Some(Ok(stored)) = stored else { return Err(Error::new(ErrorKind::Internal, "a message that was made is gone").into()) };
+            let stored = match applied.into_iter().next() {
+                Some(Applied::Created(record)) => Message::try_from(record)?,
+                _ => {
+                    // Its turn was run meanwhile, here or elsewhere.
+                    claim.give_up().await;
+                    drop(entry);
+                    return self.again(scope, &message).await?.ok_or(Refusal::Running);
+                }
+            };
             let seq = stored.seq;
             live.publish(stored);
             entry.keep();
@@ -202,21 +209,28 @@ impl Turns {
         Follower::new(Arc::clone(self), scope, session, after, Until::NothingRuns)
     }
 
-    /// Stops a session's turn, wherever it is running, and waits for its end.
+    /// Stops a session's turn, wherever it is running, and waits for its end. A turn that begins meanwhile is another.
     ///
     /// # Errors
     /// Those of the storage.
     pub async fn stop(&self, session: Id) -> Result<()> {
+        let mut turn = None;
         loop {
             match self.standing(session).await? {
                 Standing::None => return Ok(()),
+                // A turn that was running elsewhere is over.
+                Standing::Here(_) if turn.is_some() => return Ok(()),
                 Standing::Here(live) => {
                     live.stop.cancel();
                     live.ended().await;
+                    return Ok(());
                 }
                 Standing::Elsewhere(claimed) => {
+                    if *turn.get_or_insert(claimed.turn) != claimed.turn {
+                        return Ok(());
+                    }
                     if !claimed.stop {
-                        self.ask_to_stop(session).await?;
+                        self.ask_to_stop(session, claimed.turn).await?;
                     }
                     sleep(LOOK).await;
                 }
@@ -224,8 +238,31 @@ impl Turns {
         }
     }
 
-    async fn ask_to_stop(&self, session: Id) -> Result<()> {
-        let Some((claimed, version)) = claim::read(&*self.records.storage, session).await? else { return Ok(()) };
+    /// Makes a change of a session that ends its turn, if `ends` says so of what came of it, and stops the turn then, whether the client waits
+    /// for it or not.
+    ///
+    /// # Errors
+    /// Those of the change, and of the storage.
+    pub async fn ending<T: Send + 'static>(
+        self: &Arc<Self>,
+        session: Id,
+        change: impl Future<Output = Result<T>> + Send + 'static,
+        ends: fn(&T) -> bool,
+    ) -> Result<T> {
+        let turns = Arc::clone(self);
+        let ending = self.tasks.spawn(async move {
+            let changed = change.await?;
+            if ends(&changed) {
+                turns.stop(session).await?;
+            }
+            Ok(changed)
+        });
+        ending.await.map_err(|crash| Error::new(ErrorKind::Internal, "a session could not be changed").source(crash))?
+    }
+
+    async fn ask_to_stop(&self, session: Id, turn: Id) -> Result<()> {
+        let found = claim::read(&*self.records.storage, session).await?;
+        let Some((claimed, version)) = found.filter(|(claimed, _)| claimed.turn == turn) else { return Ok(()) };
         let value = Some(json!(Claimed { stop: true, ..claimed }));
         match self.records.storage.put_state(&StateWrite { name: claim::name(session), value, expect: version }).await {
             // It was renewed, or has ended.

@@ -22,6 +22,8 @@ const GRACE: Duration = Duration::from_secs(4);
 /// How long a failed request to the model server rests before it is tried anew; twice as long after each further one, up to [`LONGEST_REST`].
 const FIRST_REST: Duration = Duration::from_millis(500);
 const LONGEST_REST: Duration = Duration::from_secs(20);
+/// How long the end of a turn waits for a storage that is away.
+const END_TIME: Duration = Duration::from_secs(60);
 /// A token is about so many bytes of text, where the server does not count, …
 const TOKEN_BYTES: u64 = 4;
 /// … and no more than that: a server that goes on past its bound is cut off there.
@@ -91,12 +93,22 @@ impl Run {
         let said = self.said(MessageRole::Assistant, self.live.draft());
         let last = Message { finish: ended.finish, error: ended.error.clone(), ..said };
         let mut claim = self.claim.lock().await;
+        let begun = Instant::now();
         // By the system: the session may be closed by now.
-        match claim.write(Scope::System, last.created_at, vec![Change::Create(last.into())], true).await {
+        let written = loop {
+            match claim.write(Scope::System, last.created_at, vec![Change::Create(last.clone().into())], true).await {
+                // A storage that is away comes back, as a rule, and what was said is not to be lost to it.
+                Err(Loss::Failed(error)) if is_away(&error) && begun.elapsed() < END_TIME => sleep(LONGEST_REST / 10).await,
+                written => break written,
+            }
+        };
+        let mut told = Ended { finish: Some(Finish::Interrupted), error: Some("the end of this turn could not be stored".to_owned()) };
+        match written {
             Ok(applied) => {
                 // Whoever hears of the end may begin the next turn.
                 self.turns.forget(&self.live);
                 self.publish(applied);
+                told = ended;
             }
             Err(Loss::Failed(error)) if error.kind() == ErrorKind::Invalid => {
                 // The session was removed, and all of the turn with it.
@@ -108,7 +120,7 @@ impl Run {
             Err(Loss::Lost | Loss::Stopped) => tracing::warn!(session = %self.session.id, "a turn was ended by another gateway"),
         }
         self.turns.forget(&self.live);
-        self.live.end(ended);
+        self.live.end(told);
     }
 
     /// Tells of messages that a write which was cut off has stored all the same.
@@ -320,16 +332,17 @@ fn is_over(error: &Error) -> bool {
     error.get("session").is_some() || error.get("field") == Some("session_id")
 }
 
+/// Whether the storage may come back.
+fn is_away(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
+}
+
 /// Whether asking again may help.
 fn is_passing(failure: &Failure) -> bool {
     failure.blame != Blame::Setup && failure.error.kind() != ErrorKind::Invalid
 }
 
-/// What a person is told of a failure. Where the server is, is the operator's to know.
+/// What a person is told of a failure. Where the server is, and what it says of itself, is the operator's to know: the log has it.
 fn said_of(failure: &Failure) -> String {
-    let error = &failure.error;
-    match error.get("said") {
-        Some(said) => format!("{}: {said}", error.message()),
-        None => error.message().to_owned(),
-    }
+    failure.error.message().to_owned()
 }

@@ -96,6 +96,9 @@ impl Tools<'_> {
             None | Some(Value::Null) => KINDS.to_vec(),
             Some(kinds) => serde_json::from_value(kinds.clone()).map_err(|error| malformed("kinds", &error.to_string()))?,
         };
+        if kinds.iter().any(|kind| !KINDS.contains(kind)) {
+            return Err(malformed("kinds", "tools search tasks and notes"));
+        }
         let search = Search::new(text)?.kinds(kinds)?.limit(limit(&arguments, SEARCH_HITS)?)?;
         let found = self.searcher.search(self.scope, &search, By::Text(text)).await?;
         Ok(json!(found.items))

@@ -112,7 +112,7 @@ async fn what_cannot_be_done_is_answered_as_an_error_that_helps() {
         (ADA, "task_list", r#"{"status":"later"}"#.to_owned(), "status"),
         (ADA, "task_list", r#"{"limit":0}"#.to_owned(), "argument=limit"),
         (ADA, "search", r#"{"text":"--"}"#.to_owned(), "no word"),
-        (ADA, "search", r#"{"text":"x","kinds":["user"]}"#.to_owned(), "not searched"),
+        (ADA, "search", r#"{"text":"x","kinds":["message"]}"#.to_owned(), "argument=kinds"),
     ] {
         let told = world.call(user, name, &arguments).await;
         let error = told["error"].as_str().unwrap_or_else(|| panic!("{name} {arguments} is taken: {told}"));
