@@ -176,7 +176,11 @@ impl Claim {
 
     /// Lets go of a session that is no more, as far as that goes: the claim lapses in any case.
     pub(super) async fn give_up(&mut self) {
-        if self.version == UNKNOWN && self.look().await.is_err() || self.version == UNKNOWN {
+        if self.version == UNKNOWN {
+            // Whoever else has it gives it up themselves.
+            let _ = self.look().await;
+        }
+        if self.version == UNKNOWN {
             return;
         }
         let write = StateWrite { name: name(self.session), value: None, expect: self.version };
