@@ -116,6 +116,9 @@ impl Claim {
             if self.version == UNKNOWN {
                 self.look().await?;
             }
+            if self.stop.is_cancelled() && !gives_up {
+                return Err(Loss::Stopped);
+            }
             if self.version == UNKNOWN {
                 attempts = attempts.saturating_sub(1);
                 if attempts == 0 {
@@ -151,9 +154,6 @@ impl Claim {
                 Ok(None) => self.look().await?,
                 Err(error) if is_away(&error) => {}
                 Err(error) => return Err(Loss::Failed(error)),
-            }
-            if self.stop.is_cancelled() && !gives_up {
-                return Err(Loss::Stopped);
             }
         }
     }
