@@ -13,10 +13,11 @@ pub struct Limits {
     /// How many connections may be open; further ones wait to be accepted.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections: usize,
-    /// How many requests may be under way; further ones are answered with 503 at once.
+    /// How many requests may be under way; further ones are answered with 503 at once. Those that follow a turn of an agent are counted by
+    /// themselves, to the same bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub requests: usize,
-    /// How long a request may take, in seconds. Import and export are exempt.
+    /// How long a request may take, in seconds. Import, export and turns of agents are exempt.
     #[schemars(range(min = 1, max = 3600))]
     pub request_seconds: u64,
     /// How large a request's body may be, in bytes. Import is exempt.
