@@ -109,6 +109,22 @@ async fn a_turn_of_another_gateway_is_left_to_it_and_stopped_through_the_storage
 }
 
 #[tokio::test]
+async fn stopping_a_turn_leaves_the_next_one_alone() {
+    let world = World::new().await;
+    let mut first = world.claim(Id::from_u128(0xf1), 1).await.unwrap();
+    let gateway = world.gateway(Sharing::Shared, 0);
+    let stop = tokio::spawn(async move { gateway.stop(SESSION).await });
+    while !claim::read(&*world.storage, SESSION).await.unwrap().unwrap().0.stop {
+        tokio::task::yield_now().await;
+    }
+    World::write(&mut first, 2, true).await.unwrap();
+    let mut next = world.claim(Id::from_u128(0xf1), 3).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), stop).await.expect("it waits for its own turn alone").unwrap().unwrap();
+    World::write(&mut next, 4, false).await.unwrap();
+    assert!(!claim::read(&*world.storage, SESSION).await.unwrap().unwrap().0.stop);
+}
+
+#[tokio::test]
 async fn without_a_model_no_turn_begins_and_nothing_is_stored() {
     let world = World::new().await;
     let session = world.storage.get(Scope::System, Kind::Session, SESSION).await.unwrap().unwrap();
