@@ -1,9 +1,11 @@
 //! Durable records: the trait that a backend's storage implements, and what goes in and comes out.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::{Error, Hit, Id, Kind, Page, Query, Record, Result, Scope, Search, Timestamp, Token, TokenHash, User};
+use crate::{Error, Hit, Id, Kind, Page, Query, Record, Result, Scope, Search, Snapshot, Timestamp, Token, TokenHash, User};
 
 /// Where records are kept. An `Ok` from a writing call means that the write is durable, as far as the backend's
 /// documentation promises. Every future may be dropped at any await: the call then took effect whole or not at all,
@@ -80,6 +82,15 @@ pub trait Storage: Send + Sync {
                 }
             }
         }
+    }
+
+    /// Everything as it is at this moment, embeddings included, to be read at leisure while others write. One at a time is enough.
+    /// `None` for a backend that cannot: a copy of its data is then made while nobody writes.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] while this storage has given one out, where it has room for no other. Those of the backend itself.
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Snapshot>>> {
+        Ok(None)
     }
 
     /// Removes everything that Mosaic made where the data is: records, documents, embeddings, and what they are kept in. Only what

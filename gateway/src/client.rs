@@ -271,6 +271,16 @@ impl Client {
         Ok(answer.bytes_stream().map_err(move |error| failed(&base, error)))
     }
 
+    /// Reads a backup of everything: pieces of an archive, as they come.
+    ///
+    /// # Errors
+    /// As [`Self::export`].
+    pub async fn backup(&self) -> Result<impl Stream<Item = Result<Bytes>> + Send + use<>> {
+        let base = self.base.clone();
+        let answer = self.send(self.request(Method::GET, self.url(&["backup"])?)).await?;
+        Ok(answer.bytes_stream().map_err(move |error| failed(&base, error)))
+    }
+
     /// The URL of something to read.
     fn reading(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.url(path)?;

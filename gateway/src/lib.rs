@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 pub mod auth;
 mod backends;
+pub mod backup;
 mod cli;
 pub mod client;
 pub mod config;

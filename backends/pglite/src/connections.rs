@@ -234,7 +234,7 @@ impl Pool {
         let limit = match work {
             Work::Request => self.request_limit,
             Work::Bulk => BULK,
-            Work::Maintenance | Work::Index => MAINTENANCE,
+            Work::Maintenance | Work::Index | Work::Snapshot => MAINTENANCE,
         };
         let at = Instant::now() + limit;
         let mut watch = lock(&self.watch);
@@ -292,7 +292,9 @@ fn overdue(work: Work, limit: Duration) -> Error {
         Work::Request => {
             error.hint("ask for less at once, or raise local.statement_timeout_seconds (MOSAIC_LOCAL__STATEMENT_TIMEOUT_SECONDS)")
         }
-        Work::Bulk | Work::Maintenance | Work::Index => error.hint("look whether other work keeps the machine's disk or processor busy"),
+        Work::Bulk | Work::Maintenance | Work::Index | Work::Snapshot => {
+            error.hint("look whether other work keeps the machine's disk or processor busy")
+        }
     }
 }
 
@@ -360,6 +362,10 @@ impl Connections for EngineConnections {
     async fn lease(&self, work: Work) -> Result<Box<dyn Lease>> {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         Ok(Box::new(self.0.lend(work).await?))
+    }
+
+    fn are_many(&self) -> bool {
+        false
     }
 
     async fn close(&self) -> Result<()> {

@@ -26,6 +26,8 @@ pub enum Work {
     Bulk,
     /// Schema migrations and VACUUM: minutes at most.
     Maintenance,
+    /// A transaction that stays open while everything is read: hours, if it must be. Only where connections are many.
+    Snapshot,
     /// Making an index of everything there is, beside other work: hours, if it must be.
     Index,
 }
@@ -38,6 +40,11 @@ pub trait Connections: Send + Sync + 'static {
     /// # Errors
     /// [`mosaic_core::ErrorKind::Unavailable`] with [`mosaic_core::Retry::Safe`] when there is none within a bounded wait, or after [`Self::close`].
     async fn lease(&self, work: Work) -> Result<Box<dyn Lease>>;
+
+    /// Whether one may be kept for long, since there are others.
+    fn are_many(&self) -> bool {
+        true
+    }
 
     /// Closes every connection; waits for those that are out.
     ///

@@ -27,6 +27,7 @@ mod schema;
 mod search;
 #[cfg(feature = "server")]
 pub mod server;
+mod snapshot;
 mod state;
 mod statement;
 mod storage;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use mosaic_core::{
-    Applied, Batch, Hit, Id, Kind, Loaded, Opening, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Tally,
-    Timestamp, Token, TokenHash, Tokens, User, async_trait, with_kind,
+    Applied, Batch, Hit, Id, Kind, Loaded, Opening, Page, Query, Record, Result, Scope, Search, Snapshot, State, StateWrite, Storage,
+    Tally, Timestamp, Token, TokenHash, Tokens, User, async_trait, with_kind,
 };
 use sqlx::PgConnection;
+use tokio::sync::Semaphore;
 
 use crate::connection::{Connections, Work};
 use crate::schema::Tables;
@@ -14,7 +15,7 @@ use crate::vectors::SqlVectors;
 #[cfg(feature = "pgvector")]
 use crate::vectors::pgvector::{PgVectors, direction, extension};
 use crate::work::{once, reading, transacting, writing};
-use crate::{change, error, kinds, load, read, search, state, tally, write};
+use crate::{change, error, kinds, load, read, search, snapshot, state, tally, write};
 
 /// So many rows get their words at once: with large bodies, that many take seconds.
 const FILL_ROWS: i64 = 100;
@@ -23,6 +24,8 @@ const FILL_ROWS: i64 = 100;
 pub struct SqlStorage {
     connections: Arc<dyn Connections>,
     tables: Tables,
+    /// A permit for the one snapshot at a time.
+    room: Arc<Semaphore>,
 }
 
 impl SqlStorage {
@@ -32,7 +35,7 @@ impl SqlStorage {
     /// [`mosaic_core::ErrorKind::Corrupt`] for a schema that is newer than this build, or not Mosaic's; [`mosaic_core::ErrorKind::Config`]
     /// when the extension is absent and may not be made; those of [`Opening::AsItIs`]; and whatever the connections report.
     pub async fn open(connections: Arc<dyn Connections>, tables: Tables, opening: Opening) -> Result<Self> {
-        let storage = Self { connections, tables };
+        let storage = Self { connections, tables, room: Arc::new(Semaphore::new(1)) };
         #[cfg(feature = "pgvector")]
         if tables == Tables::Pgvector && opening == Opening::Prepare {
             once!(storage.connections, Work::Maintenance, connection => extension::create(connection))?;
@@ -136,9 +139,16 @@ impl Storage for SqlStorage {
         transacting!(self.connections, Work::Maintenance, connection => tally::tally(connection))
     }
 
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Snapshot>>> {
+        snapshot::take(&self.connections, &self.room).await.map(Some)
+    }
+
     async fn erase(&self, state: &StateWrite) -> Result<()> {
         transacting!(self.connections, Work::Maintenance, connection => async {
             state::write(connection, state).await?;
+            if !self.connections.are_many() {
+                snapshot::remove_copy(connection).await?;
+            }
             self.tables.erase(connection).await
         })
     }
@@ -183,7 +193,7 @@ async fn apply(connection: &mut PgConnection, scope: Scope, batch: &Batch) -> Re
 }
 
 /// A page of an export: of the first kind that still has records. It ends with the kind.
-async fn export(connection: &mut PgConnection, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>> {
+pub(crate) async fn export(connection: &mut PgConnection, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>> {
     for kind in Kind::ALL {
         let behind = match after {
             Some((done, _)) if *kind < done => continue,

@@ -28,6 +28,7 @@ mod access;
 mod cache;
 mod changes;
 mod integrity;
+mod snapshot;
 mod storage;
 mod tables;
 mod vectors;

@@ -1,16 +1,17 @@
 //! The storage: the trait's calls, each one lock held for as long as it takes, and no await while it is held.
 
 use std::cmp::Reverse;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 
 use super::access::Access;
+use super::snapshot::MemorySnapshot;
 use super::tables::{Tables, Transaction};
 use super::{changes, integrity};
 use crate::{
-    Applied, Batch, Error, ErrorKind, Hit, Id, Kind, Loaded, PAGE_BYTES, Page, Position, Query, Record, Result, Scope, Search, State,
-    StateWrite, Storage, Timestamp, Token, TokenHash, Tokens, User, refusal,
+    Applied, Batch, Error, ErrorKind, Hit, Id, Kind, Loaded, PAGE_BYTES, Page, Position, Query, Record, Result, Scope, Search, Snapshot,
+    State, StateWrite, Storage, Timestamp, Token, TokenHash, Tokens, User, refusal,
 };
 
 /// Records in memory. Durable for as long as it lives.
@@ -104,6 +105,10 @@ impl Storage for MemoryStorage {
         Ok(loaded)
     }
 
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Snapshot>>> {
+        Ok(Some(Arc::new(MemorySnapshot(self.read()?.clone()))))
+    }
+
     async fn erase(&self, state: &StateWrite) -> Result<()> {
         let mut tables = self.write()?;
         tables.put_state(state)?;
@@ -169,7 +174,7 @@ fn is_behind(query: &Query, place: &Position) -> bool {
 }
 
 /// The first records: as many as the limit and [`PAGE_BYTES`] let through, and at least one.
-fn first<'a>(records: impl Iterator<Item = &'a Record>, limit: usize) -> impl Iterator<Item = &'a Record> {
+pub(super) fn first<'a>(records: impl Iterator<Item = &'a Record>, limit: usize) -> impl Iterator<Item = &'a Record> {
     let mut bytes = 0;
     records.take(limit).enumerate().map_while(move |(i, record)| {
         bytes += record.passages().body.len();

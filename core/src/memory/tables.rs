@@ -6,7 +6,7 @@ use std::ops::{Bound, Deref};
 use crate::{Embedding, Error, ErrorKind, Id, Kind, Membership, MembershipRole, Message, Record, Result, State, StateWrite};
 
 /// Everything that is stored. Kinds sort in dependency order, so the map's own order is that of an export.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tables {
     records: BTreeMap<(Kind, Id), Record>,
     states: BTreeMap<String, State>,

@@ -10,17 +10,20 @@ use bytes::Bytes;
 use clap::Args;
 use futures::{Stream, TryStreamExt as _};
 use indicatif::{HumanBytes, HumanCount};
-use mosaic_core::{Error, ErrorKind, Result, Tokens};
-use tempfile::NamedTempFile;
+use mosaic_core::{Error, Result, Tokens};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use super::connect::Connect;
+use super::draft::Draft;
 use super::interrupt::interruptible;
 use super::offline::with_storage;
 use super::output;
 use super::progress::Progress;
 use crate::migration::Purpose;
 use crate::transfer;
+
+/// What is written.
+const WHAT: &str = "export";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,11 +87,7 @@ struct Written {
 enum Destination {
     Stdout,
     /// A file that is written beside its place and put there when it is whole. Dropped before, it leaves nothing behind.
-    File {
-        path: PathBuf,
-        draft: NamedTempFile,
-        replace: bool,
-    },
+    File(Draft),
 }
 
 impl Destination {
@@ -96,20 +95,7 @@ impl Destination {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
         }
-        let path = match path.metadata() {
-            Ok(there) if !there.is_file() => {
-                return Err(Error::invalid("this is no regular file")
-                    .with("file", path.display())
-                    .hint("give a file, or - for standard output"));
-            }
-            Ok(_) if !replace => return Err(taken(path)),
-            // The file behind a link is replaced, not the link.
-            Ok(_) => path.canonicalize().map_err(|error| unwritable(path, error))?,
-            Err(_) => path.to_owned(),
-        };
-        let draft =
-            tempfile::Builder::new().prefix(".mosaic-export-").tempfile_in(directory(&path)).map_err(|error| unwritable(&path, error))?;
-        Ok(Self::File { path, draft, replace })
+        Draft::open(path, replace, WHAT).map(Self::File)
     }
 
     async fn write(self, export: impl Stream<Item = Result<Bytes>>, progress: &Progress) -> Result<Written> {
@@ -121,18 +107,16 @@ impl Destination {
                 stdout.flush().await.map_err(output::unwritable)?;
                 Ok(written)
             }
-            Self::File { path, draft, replace } => {
-                let failed = |error| unwritable(&path, error);
-                let mut file = tokio::fs::File::from_std(draft.as_file().try_clone().map_err(failed)?);
-                let written = if path.extension().is_some_and(|extension| extension == "gz") {
+            Self::File(draft) => {
+                let failed = |error| draft.unwritable(error);
+                let mut file = tokio::fs::File::from_std(draft.file()?);
+                let written = if draft.path().extension().is_some_and(|extension| extension == "gz") {
                     pump(export, &mut GzipEncoder::new(&mut file), failed, progress).await?
                 } else {
                     pump(export, &mut file, failed, progress).await?
                 };
                 file.sync_all().await.map_err(failed)?;
-                tokio::task::spawn_blocking(move || put_in_place(draft, &path, replace))
-                    .await
-                    .map_err(|error| Error::new(ErrorKind::Internal, "the file was not put in its place").source(error))??;
+                draft.put_in_place().await?;
                 Ok(written)
             }
         }
@@ -159,41 +143,12 @@ async fn pump(
     Ok(written)
 }
 
-fn put_in_place(draft: NamedTempFile, path: &Path, replace: bool) -> Result<()> {
-    let placed = if replace { draft.persist(path) } else { draft.persist_noclobber(path) };
-    placed.map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => taken(path),
-        _ => unwritable(path, error.error),
-    })?;
-    // The name is on disk when the directory is.
-    std::fs::File::open(directory(path)).and_then(|directory| directory.sync_all()).map_err(|error| unwritable(path, error))
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn taken(path: &Path) -> Error {
-    Error::new(ErrorKind::Conflict, "the file is there already")
-        .with("file", path.display())
-        .hint("give another name, or --force to replace it")
-}
-
-fn unwritable(path: &Path, error: io::Error) -> Error {
-    let (kind, message) = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Full, "no space left for the export"),
-        _ => (ErrorKind::Unavailable, "the export cannot be written"),
-    };
-    // An error that is wrapped says the name of the draft, which means nothing to anybody.
-    let reason = if error.get_ref().is_some() { error.kind().to_string() } else { error.to_string() };
-    Error::new(kind, message).with("file", path.display()).with("reason", reason).hint("give a file in another directory").source(error)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use futures::stream;
+    use mosaic_core::ErrorKind;
 
     use super::*;
 

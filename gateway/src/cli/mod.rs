@@ -2,12 +2,14 @@
 //! terminal. What must not come in: anything that a running gateway needs too.
 
 mod backends;
+mod backup;
 mod chat;
 mod completions;
 mod config;
 mod connect;
 mod daily;
 mod doctor;
+mod draft;
 mod export;
 mod import;
 mod interrupt;
@@ -37,6 +39,7 @@ Examples:
   mosaic serve
   mosaic doctor
   mosaic import team.jsonl.gz --url http://127.0.0.1:7420
+  mosaic backup create --url http://127.0.0.1:7420
   mosaic token create --user ada --name laptop
   mosaic task list --assignee me --url http://127.0.0.1:7420
   mosaic chat --url http://127.0.0.1:7420
@@ -68,6 +71,7 @@ enum Command {
     Session(daily::Session),
     Import(import::Import),
     Export(export::Export),
+    Backup(backup::Backup),
     Migrate(migrate::Migrate),
     User(user::User),
     Team(team::Team),
@@ -143,6 +147,7 @@ impl Command {
             Self::Session(command) => command.check(config),
             Self::Import(command) => command.connect().check(),
             Self::Export(command) => command.connect().check(),
+            Self::Backup(command) => command.check(),
             Self::User(command) => command.connect().check(),
             Self::Team(command) => command.connect().check(),
             Self::Token(command) => command.connect().check(),
@@ -168,6 +173,7 @@ impl Command {
             Self::Session(command) => command.run().await,
             Self::Import(command) => command.run(config).await,
             Self::Export(command) => command.run(config).await,
+            Self::Backup(command) => command.run(config).await,
             Self::Migrate(command) => command.run(config).await,
             Self::User(command) => command.run(config).await,
             Self::Team(command) => command.run(config).await,

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use mosaic_core::{Backend, Error, ErrorKind, RandomIds, Result, Sharing, Storage, SystemClock};
+use mosaic_core::{Backend, Error, ErrorKind, RandomIds, Result, Sharing, Storage, SystemClock, VectorIndex};
 
 use super::interrupt::interruptible;
 use super::output;
@@ -28,9 +28,30 @@ pub(super) async fn with_storage<T, F>(
 where
     F: Future<Output = Result<T>>,
 {
-    let config = Config::load(config)?;
+    with_data(&Config::load(config)?, command, purpose, |data| work(data.storage)).await
+}
+
+/// What a tier keeps.
+pub(super) struct Data {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) vectors: Option<Arc<dyn VectorIndex>>,
+    /// Whether others may be at work there.
+    pub(super) sharing: Sharing,
+}
+
+impl Data {
+    fn of(backend: &Backend) -> Self {
+        Self { storage: Arc::clone(&backend.storage), vectors: backend.vectors.clone(), sharing: backend.place.sharing }
+    }
+}
+
+/// The same as [`with_storage`], for work on all that a tier keeps.
+pub(super) async fn with_data<T, F>(config: &Config, command: &'static str, purpose: Purpose, work: impl FnOnce(Data) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
     let what = format!("opening the data of tier {}", config.tier);
-    let mut backend = waiting(&what, open::backend(&config, command, None)).await.map_err(through_the_gateway)?;
+    let mut backend = waiting(&what, open::backend(config, command, None)).await.map_err(through_the_gateway)?;
     let mut services = Services::start(std::mem::take(&mut backend.services));
     let presence = Presence::new(Arc::clone(&backend.storage), Arc::new(SystemClock), &RandomIds, command, None);
     let outcome = tokio::select! {
@@ -48,7 +69,7 @@ where
 }
 
 /// Does the work, if the data may be worked on.
-async fn admitted<T, F>(presence: &Presence, purpose: Purpose, backend: &Backend, work: impl FnOnce(Arc<dyn Storage>) -> F) -> Result<T>
+async fn admitted<T, F>(presence: &Presence, purpose: Purpose, backend: &Backend, work: impl FnOnce(Data) -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
@@ -56,11 +77,11 @@ where
     // Nobody else can be there, to be told or to be seen.
     if purpose == Purpose::Read || backend.place.sharing == Sharing::Exclusive {
         migration::admit(&*storage, purpose).await?;
-        return work(storage).await;
+        return work(Data::of(backend)).await;
     }
     migration::enter(&*storage, presence).await?;
     let outcome = tokio::select! {
-        outcome = work(Arc::clone(&storage)) => outcome,
+        outcome = work(Data::of(backend)) => outcome,
         refusal = migration::stay(&*storage, presence) => Err(refusal),
     };
     presence.leave().await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long work goes on before its progress is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -75,6 +76,37 @@ impl Progress {
     /// How long the work has taken so far.
     pub(super) fn elapsed(&self) -> Duration {
         self.begun.get().map_or(Duration::ZERO, Instant::elapsed)
+    }
+}
+
+/// The progress of work that has several stages, each of which counts records.
+pub(super) struct Stages {
+    bar: ProgressBar,
+    _later: AbortOnDropHandle<()>,
+}
+
+impl Stages {
+    /// None is begun. To be called in a runtime.
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} records {msg}  {elapsed}") {
+            bar.set_style(style);
+        }
+        let later = AbortOnDropHandle::new(tokio::spawn(show_later(bar.clone())));
+        Self { bar, _later: later }
+    }
+
+    /// So many records are done in this stage.
+    pub(super) fn show(&self, stage: &'static str, done: u64) {
+        if self.bar.message() != stage {
+            self.bar.set_message(stage);
+        }
+        self.bar.set_position(done);
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

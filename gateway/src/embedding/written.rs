@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mosaic_core::{
-    Applied, Batch, Change, Hit, Id, Kind, Loaded, Page, Query, Record, Result, Scope, Search, State, StateWrite, Storage, Timestamp,
-    Token, TokenHash, Tokens, User, async_trait,
+    Applied, Batch, Change, Hit, Id, Kind, Loaded, Page, Query, Record, Result, Scope, Search, Snapshot, State, StateWrite, Storage,
+    Timestamp, Token, TokenHash, Tokens, User, async_trait,
 };
 use tokio::sync::Notify;
 
@@ -111,6 +111,10 @@ impl Storage for Noting {
 
     async fn export(&self, after: Option<(Kind, Id)>, limit: usize, tokens: Tokens) -> Result<Vec<Record>> {
         self.inner.export(after, limit, tokens).await
+    }
+
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Snapshot>>> {
+        self.inner.snapshot().await
     }
 
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {

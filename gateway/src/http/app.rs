@@ -34,6 +34,8 @@ pub type Look = Arc<dyn Fn() -> BoxFuture<'static, Report> + Send + Sync>;
 pub struct Parts {
     /// What the gateway bears.
     pub limits: Limits,
+    /// The tier whose data it works on.
+    pub tier: String,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where new ids come from.

@@ -20,7 +20,7 @@ use super::held::held;
 use super::measure::Measured;
 use super::problem::{HEADERS_TOO_LARGE, INTERNAL, OVERLOADED, Problem, TIMEOUT, URI_TOO_LONG};
 use super::turns::{EVENTS, STOP};
-use super::{EXPORT, IMPORT, PROBES, paths};
+use super::{BACKUP, EXPORT, IMPORT, PROBES, paths};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -97,7 +97,7 @@ fn admit(app: &App, request: &Request, route: Option<&str>) -> Result<(Option<Pl
         Some(place.map_err(|_| overloaded().hint("try again in a second").retry_after(1))?)
     };
     // A turn has a bound of its own.
-    let takes_its_time = follows || matches!(route, Some(IMPORT | EXPORT | STOP));
+    let takes_its_time = follows || matches!(route, Some(IMPORT | EXPORT | BACKUP | STOP));
     let deadline = (!takes_its_time).then(|| app.parts.limits.request_time());
     Ok((place, deadline))
 }

@@ -3,6 +3,7 @@
 //! may see it.
 
 mod app;
+mod backup;
 mod body;
 mod cursor;
 mod docs;
@@ -40,6 +41,7 @@ use problem::{NOT_FOUND, Problem};
 /// The paths that carry streams: without a limit on their bodies and on their time.
 const IMPORT: &str = "/api/v1/import";
 const EXPORT: &str = "/api/v1/export";
+const BACKUP: &str = "/api/v1/backup";
 
 /// The paths that machines ask how the gateway is.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
@@ -56,7 +58,7 @@ pub fn router(app: Arc<App>) -> Router {
     api = api.route(turns::EVENTS, get(turns::events)).route(turns::STOP, post(turns::stop));
     api = api.route("/api/v1/me", get(me::me)).route("/api/v1/doctor", get(doctor::doctor));
     api = api.route("/api/v1/search", get(search::by_text).post(search::by_any));
-    api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export));
+    api = api.route(IMPORT, post(transfer::import)).route(EXPORT, get(transfer::export)).route(BACKUP, get(backup::backup));
     Router::new()
         .merge(api.route_layer(from_fn_with_state(Arc::clone(&app), sign_in::sign_in)))
         .route("/livez", get(health::live))

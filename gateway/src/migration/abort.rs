@@ -57,10 +57,12 @@ impl Undo {
         let fence = match self.source.slot.document() {
             Some(Document::Source(fence)) => Some(fence),
             Some(Document::Target(journal)) if journal.state != JournalState::CutOver => return Err(journal.refusal()),
+            Some(Document::Restore(restoring)) => return Err(restoring.refusal()),
             _ => None,
         };
         let journal = match self.target.as_ref().and_then(|target| target.slot.document()) {
             Some(Document::Target(journal)) => Some(journal),
+            Some(Document::Restore(restoring)) => return Err(restoring.refusal()),
             _ => None,
         };
         let (lifts, erases) = match (fence, journal) {

@@ -1,14 +1,19 @@
 //! What a target holds before anything was moved there: nothing, what a first start makes, or somebody's data. What must not come in: the
 //! documents of a move.
 
-use mosaic_core::{Change, Error, ErrorKind, Id, Kind, Query, Record, Result, Scope, Tally, User};
+use std::sync::Arc;
 
+use mosaic_core::{Batch, Change, Clock as _, Error, ErrorKind, Id, Kind, Query, Record, Result, Scope, SystemClock, Tally, User};
+use tokio_util::task::TaskTracker;
+
+use super::document::{Document, overtaken};
 use super::side::Side;
+use crate::auth::Authenticator;
 use crate::first_admin;
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Contents {
+pub(crate) enum Contents {
     /// Nothing.
     Nothing,
     /// One administrator and their token, as a first start makes them.
@@ -29,7 +34,7 @@ impl Contents {
     ///
     /// # Errors
     /// Those of the storage.
-    pub(super) async fn of(side: &Side) -> Result<Self> {
+    pub(crate) async fn of(side: &Side) -> Result<Self> {
         let tallies = side.storage.tally().await?;
         let held: Vec<_> = tallies.iter().filter(|tally| tally.records > 0).collect();
         let is_one_of = |kinds: &[Kind]| held.iter().all(|tally| kinds.contains(&tally.kind) && tally.records == 1);
@@ -70,6 +75,21 @@ fn described(held: &[&Tally]) -> String {
         format!("{} {name}", tally.records)
     };
     held.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Removes what a first start made, in the same transaction that puts a document here.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] when somebody else wrote the document meanwhile; those of the storage.
+pub(crate) async fn remove_first_start(target: &mut Side, user_id: Id, removal: Vec<Change>, document: Document) -> Result<()> {
+    let batch = Batch { at: SystemClock.now(), changes: removal, state: Some(target.slot.write_of(&document)) };
+    let storage = Arc::clone(&target.storage);
+    // Whom a gateway there has let in lately, it must not let in any more.
+    let authenticator = Authenticator::new(Arc::clone(&storage), Arc::clone(&target.cache), Arc::new(SystemClock), TaskTracker::new());
+    let change = async move { storage.apply(Scope::System, &batch).await };
+    authenticator.changing(Kind::User, user_id, change).await.map_err(overtaken)?;
+    target.slot.written(document);
+    Ok(())
 }
 
 /// Why nothing is moved to where somebody's data is.

@@ -11,17 +11,20 @@ use serde_json::{Value, json};
 
 use super::fingerprint::{Fingerprints, subjects};
 use super::report::Moved;
+use super::restoring::Restoring;
 use crate::documents::MIGRATION;
 use crate::shell::quoted;
 
 /// What a side of a move says of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "side", rename_all = "snake_case")]
-pub(super) enum Document {
+pub(crate) enum Document {
     /// Of where the data was.
     Source(Fence),
     /// Of where it goes.
     Target(Journal),
+    /// Of where no move goes, but a backup.
+    Restore(Restoring),
 }
 
 impl Document {
@@ -55,7 +58,7 @@ pub struct End {
 
 /// What keeps gateways from the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Fence {
+pub(crate) struct Fence {
     /// Of the move: the journal has the same.
     pub(super) id: Id,
     /// How far it is, as far as it concerns the source.
@@ -73,7 +76,7 @@ pub(super) struct Fence {
 /// What a fence means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum FenceState {
+pub(crate) enum FenceState {
     /// A move is under way.
     Fenced,
     /// It has come to its end.
@@ -82,7 +85,7 @@ pub(super) enum FenceState {
 
 /// How far a move is, kept where the data goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     /// Of the move: the fence has the same.
     pub(super) id: Id,
     /// How far it is.
@@ -153,7 +156,7 @@ pub(super) fn command(to: &str, config: Option<&Path>, option: &str) -> String {
 
 /// The place of the document in a storage, as it was seen last.
 #[derive(Clone)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     storage: Arc<dyn Storage>,
     version: u64,
     document: Option<Document>,
@@ -179,7 +182,7 @@ impl Slot {
     }
 
     /// The document, as it was seen last.
-    pub(super) fn document(&self) -> Option<&Document> {
+    pub(crate) fn document(&self) -> Option<&Document> {
         self.document.as_ref()
     }
 
@@ -187,23 +190,23 @@ impl Slot {
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] when somebody else wrote it meanwhile; those of the storage.
-    pub(super) async fn check(&self) -> Result<()> {
+    pub(crate) async fn check(&self) -> Result<()> {
         let version = self.storage.state(MIGRATION).await?.map_or(0, |state| state.version);
         if version == self.version { Ok(()) } else { Err(another_run()) }
     }
 
     /// The write that puts a document here, for a batch that is to take effect together with it.
-    pub(super) fn write_of(&self, document: &Document) -> StateWrite {
+    pub(crate) fn write_of(&self, document: &Document) -> StateWrite {
         StateWrite { name: MIGRATION.to_owned(), value: Some(json!(document)), expect: self.version }
     }
 
     /// The write that removes the document, or makes sure that there is none.
-    pub(super) fn removal(&self) -> StateWrite {
+    pub(crate) fn removal(&self) -> StateWrite {
         StateWrite { name: MIGRATION.to_owned(), value: None, expect: self.version }
     }
 
     /// That such a write took effect: versions count writes.
-    pub(super) fn written(&mut self, document: Document) {
+    pub(crate) fn written(&mut self, document: Document) {
         self.version += 1;
         self.document = Some(document);
     }
@@ -212,7 +215,7 @@ impl Slot {
     ///
     /// # Errors
     /// [`ErrorKind::Stale`] when somebody else wrote it meanwhile: another run of the same move, or its end.
-    pub(super) async fn put(&mut self, document: Document) -> Result<()> {
+    pub(crate) async fn put(&mut self, document: Document) -> Result<()> {
         self.version = self.storage.put_state(&self.write_of(&document)).await.map_err(overtaken)?;
         self.document = Some(document);
         Ok(())
@@ -222,7 +225,7 @@ impl Slot {
     ///
     /// # Errors
     /// As [`Self::put`].
-    pub(super) async fn remove(&mut self) -> Result<()> {
+    pub(crate) async fn remove(&mut self) -> Result<()> {
         self.version = self.storage.put_state(&self.removal()).await.map_err(overtaken)?;
         self.document = None;
         Ok(())

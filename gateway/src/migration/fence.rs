@@ -65,6 +65,7 @@ pub async fn admit(storage: &dyn Storage, purpose: Purpose) -> Result<()> {
         Document::Source(fence) => Err(fence.refusal()),
         Document::Target(journal) if journal.state != JournalState::CutOver => Err(journal.refusal()),
         Document::Target(_) => Ok(()),
+        Document::Restore(restoring) => Err(restoring.refusal()),
     }
 }
 

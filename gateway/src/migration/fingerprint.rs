@@ -27,12 +27,12 @@ pub struct Sum([u64; 4]);
 
 impl Fingerprint {
     /// Counts one more, by its canonical form.
-    fn add(&mut self, canonical: &[u8]) {
+    pub(crate) fn add(&mut self, canonical: &[u8]) {
         self.merge(&Self { records: 1, bytes: canonical.len() as u64, hash: Sum::of(canonical) });
     }
 
     /// Counts what another has counted.
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.records += other.records;
         self.bytes += other.bytes;
         self.hash = self.hash.plus(other.hash);
@@ -83,14 +83,14 @@ impl<'de> Deserialize<'de> for Sum {
 /// The fingerprints of everything, by what they are of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Fingerprints(BTreeMap<Subject, Fingerprint>);
+pub(crate) struct Fingerprints(BTreeMap<Subject, Fingerprint>);
 
 impl Fingerprints {
     /// Those of these records: of each, the line that an export has of it.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] for a record that cannot be written as JSON.
-    pub(super) fn of_records(records: &[Record]) -> Result<Self> {
+    pub(crate) fn of_records(records: &[Record]) -> Result<Self> {
         let (mut all, mut line) = (Self::default(), Vec::new());
         for record in records {
             line.clear();
@@ -103,7 +103,7 @@ impl Fingerprints {
     }
 
     /// Those of these embeddings: of each its kind, its id, its revision, its model, and every bit of its components.
-    pub(super) fn of_embeddings(embeddings: &[Embedding]) -> Self {
+    pub(crate) fn of_embeddings(embeddings: &[Embedding]) -> Self {
         let (mut all, mut form) = (Self::default(), Vec::new());
         for embedding in embeddings {
             form.clear();
@@ -126,7 +126,7 @@ impl Fingerprints {
     }
 
     /// The fingerprint of one subject.
-    pub(super) fn of(&self, subject: Subject) -> Fingerprint {
+    pub(crate) fn of(&self, subject: Subject) -> Fingerprint {
         self.0.get(&subject).copied().unwrap_or_default()
     }
 }

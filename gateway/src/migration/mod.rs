@@ -15,7 +15,8 @@
 //! Whoever is killed between two of these goes on where it stood; up to the last one, [`Undo`] takes it all back.
 //!
 //! In it: `survey` (what is there, and what stands in the way), `standing` (what follows from the two documents), `contents` (what a target
-//! holds already), `run` (from one state to the next), `copy`, `verify` and `differences`, `cut_over`, `abort`; `fence` is for everybody else.
+//! holds already), `run` (from one state to the next), `copy`, `verify` and `differences`, `cut_over`, `abort`; `fence` is for everybody else, and
+//! `restoring` for whoever restores a backup.
 //! What must not come in: how it is shown and confirmed, and anything about a tier by name but the [`WAYS`] up.
 
 mod abort;
@@ -29,6 +30,7 @@ mod fingerprint;
 mod pages;
 mod progress;
 mod report;
+mod restoring;
 mod run;
 mod side;
 mod standing;
@@ -40,16 +42,19 @@ use std::path::PathBuf;
 use mosaic_core::{Error, ErrorKind, Opening, Result, registry};
 
 use crate::config::Config;
-use document::Document;
-use side::Side;
 
 pub use abort::{Return, Undo};
+pub(crate) use contents::{Contents, remove_first_start};
 pub use differences::Difference;
+pub(crate) use document::Document;
 pub use document::{End, JournalState};
 pub use fence::{Purpose, admit, enter, stay};
 pub use fingerprint::Fingerprint;
+pub(crate) use fingerprint::Fingerprints;
 pub use progress::{Progress, Step};
 pub use report::{Expected, Moved, Outcome, Plan, Subject};
+pub(crate) use restoring::Restoring;
+pub(crate) use side::Side;
 pub use survey::Survey;
 
 /// From which tier to which data can be moved.
@@ -99,6 +104,7 @@ impl Migration {
             Some(Document::Target(journal)) if journal.state == JournalState::CutOver => Ok(Some(journal.moved(None))),
             Some(Document::Target(journal)) => Err(journal.refusal()),
             Some(Document::Source(fence)) => Err(fence.refusal()),
+            Some(Document::Restore(restoring)) => Err(restoring.refusal()),
             None => Ok(None),
         };
         side.close().await;

@@ -1,17 +1,15 @@
 //! A move, from the state in which it is to its end. What must not come in: how a step is done.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
-use mosaic_core::{Batch, Clock as _, Error, ErrorKind, Id, IdSource as _, Kind, Opening, RandomIds, Result, Scope, SystemClock};
-use tokio_util::task::TaskTracker;
+use mosaic_core::{Clock as _, Error, ErrorKind, Id, IdSource as _, Opening, RandomIds, Result, SystemClock};
 
 use super::contents::{self, Contents};
 use super::copy::{check_counts, copy};
 use super::cut_over::cut_over;
 use super::differences::differences;
-use super::document::{Document, Fence, FenceState, Journal, JournalState, overtaken};
+use super::document::{Document, Fence, FenceState, Journal, JournalState};
 use super::fingerprint::Fingerprints;
 use super::progress::{Progress, Step};
 use super::report::{Moved, Outcome, Subject};
@@ -19,7 +17,6 @@ use super::side::Side;
 use super::standing::{Standing, standing};
 use super::survey::Survey;
 use super::verify::verify;
-use crate::auth::Authenticator;
 use crate::config::Successor;
 
 impl Survey {
@@ -176,17 +173,8 @@ async fn make_room(target: &mut Side, journal: &mut Journal) -> Result<()> {
     match Contents::of(target).await? {
         Contents::Nothing => go_to(target, journal, JournalState::Copying).await,
         Contents::FirstStart { user_id, removal, .. } => {
-            let at = SystemClock.now();
-            let next = Journal { state: JournalState::Copying, at, ..journal.clone() };
-            let document = Document::Target(next.clone());
-            let batch = Batch { at, changes: removal, state: Some(target.slot.write_of(&document)) };
-            let storage = Arc::clone(&target.storage);
-            // Whom a gateway there has let in lately, it must not let in any more.
-            let authenticator =
-                Authenticator::new(Arc::clone(&storage), Arc::clone(&target.cache), Arc::new(SystemClock), TaskTracker::new());
-            let change = async move { storage.apply(Scope::System, &batch).await };
-            authenticator.changing(Kind::User, user_id, change).await.map_err(overtaken)?;
-            target.slot.written(document);
+            let next = Journal { state: JournalState::Copying, at: SystemClock.now(), ..journal.clone() };
+            contents::remove_first_start(target, user_id, removal, Document::Target(next.clone())).await?;
             *journal = next;
             Ok(())
         }

@@ -11,13 +11,13 @@ use crate::presence::{self, Gateway};
 use crate::services::Services;
 
 /// A side that is open.
-pub(super) struct Side {
-    pub(super) end: End,
-    pub(super) place: Place,
-    pub(super) storage: Arc<dyn Storage>,
-    pub(super) vectors: Option<Arc<dyn VectorIndex>>,
-    pub(super) cache: Arc<dyn Cache>,
-    pub(super) slot: Slot,
+pub(crate) struct Side {
+    pub(crate) end: End,
+    pub(crate) place: Place,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) vectors: Option<Arc<dyn VectorIndex>>,
+    pub(crate) cache: Arc<dyn Cache>,
+    pub(crate) slot: Slot,
     _services: Services,
 }
 
@@ -42,11 +42,20 @@ impl Side {
         Self::new(&config.tier, backend, Services::start(Vec::new())).await
     }
 
+    /// Opens what a backup goes into. What runs in the background is left out, as of a target.
+    ///
+    /// # Errors
+    /// As [`Self::source`].
+    pub(crate) async fn restored(config: &Config, opening: Opening) -> Result<Self> {
+        let backend = open::once(config, "backup restore", opening).await.map_err(stopped)?;
+        Self::new(&config.tier, backend, Services::start(Vec::new())).await
+    }
+
     /// A side of a backend that is open.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] for a document that this version does not know; those of the storage.
-    pub(super) async fn new(tier: &str, backend: Backend, services: Services) -> Result<Self> {
+    pub(crate) async fn new(tier: &str, backend: Backend, services: Services) -> Result<Self> {
         let Backend { storage, vectors, cache, place, .. } = backend;
         let end = End { tier: tier.to_owned(), place: place.name.clone() };
         match Slot::read(Arc::clone(&storage)).await {
@@ -63,7 +72,7 @@ impl Side {
     ///
     /// # Errors
     /// Those of the storage.
-    pub(super) async fn somebody(&self) -> Result<Option<Gateway>> {
+    pub(crate) async fn somebody(&self) -> Result<Option<Gateway>> {
         if self.place.sharing == Sharing::Exclusive {
             return Ok(None);
         }
@@ -74,13 +83,13 @@ impl Side {
     pub(super) fn is_filled(&self) -> bool {
         match self.slot.document() {
             Some(Document::Target(journal)) => journal.state >= JournalState::Copying,
-            Some(Document::Source(_)) => true,
+            Some(Document::Source(_) | Document::Restore(_)) => true,
             None => false,
         }
     }
 
     /// That somebody is there, as an error.
-    pub(super) fn in_use(&self, gateway: &Gateway) -> Error {
+    pub(crate) fn in_use(&self, gateway: &Gateway) -> Error {
         let error = Error::new(ErrorKind::InUse, "the data is in use").with("tier", &self.end.tier).with("place", &self.end.place);
         let error = error.with("host", &gateway.host).with("pid", gateway.pid).with("command", &gateway.command);
         let what = gateway.url.as_ref().map_or_else(|| format!("`mosaic {}`", gateway.command), |url| format!("the gateway at {url}"));
@@ -93,7 +102,7 @@ impl Side {
     }
 
     /// Lets go of it.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         // What was acknowledged is safe.
         let _ = self.storage.close().await;
     }

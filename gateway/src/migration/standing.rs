@@ -27,12 +27,14 @@ pub(super) fn standing(source: Option<&Document>, target: Option<&Document>, fro
     let fence = match source {
         Some(Document::Source(fence)) => Some(fence),
         Some(Document::Target(journal)) if journal.state != JournalState::CutOver => return Err(journal.refusal()),
+        Some(Document::Restore(restoring)) => return Err(restoring.refusal()),
         // It was the target of a move once, and is what it is by now.
         Some(Document::Target(_)) | None => None,
     };
     let journal = match target {
         Some(Document::Target(journal)) => Some(journal),
         Some(Document::Source(fence)) => return Err(fence.refusal()),
+        Some(Document::Restore(restoring)) => return Err(restoring.refusal()),
         None => None,
     };
     match (fence, journal) {

@@ -72,6 +72,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     let metrics = telemetry::metrics()?;
     let app = App::new(Parts {
         limits,
+        tier: config.tier.clone(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         metrics: metrics.clone(),

@@ -101,6 +101,7 @@ impl World {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let app = App::new(Parts {
             limits,
+            tier: "memory".into(),
             clock: clock.clone(),
             ids: ids.clone(),
             metrics: telemetry::metrics().unwrap(),

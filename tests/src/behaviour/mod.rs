@@ -41,6 +41,7 @@ pub mod owners;
 pub mod revisions;
 pub mod search;
 pub mod sessions;
+pub mod snapshot;
 pub mod state;
 pub mod teams;
 pub mod tokens;
@@ -271,6 +272,10 @@ macro_rules! behaviour_cases {
                 messages_move_with_their_session
                 messages_are_taken_over_with_their_places
                 who_owns_a_session_is_not_removed
+            }
+            snapshot {
+                a_snapshot_stays_as_it_was_whatever_is_written
+                a_snapshot_that_is_dropped_makes_room_for_the_next
             }
             state {
                 what_was_never_written_is_absent

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and says what it measured"
 )]
 
+mod backup;
 mod cancel;
 mod commands;
 mod crash;

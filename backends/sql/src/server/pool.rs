@@ -42,7 +42,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const BULK: Duration = Duration::from_secs(120);
 /// The deadline of [`Work::Maintenance`].
 const MAINTENANCE: Duration = Duration::from_secs(600);
-/// The deadline of [`Work::Index`].
+/// The deadline of [`Work::Index`] and [`Work::Snapshot`].
 const INDEX: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a server says to a setting that its system cannot do (the Postgres manual, appendix A).
@@ -103,7 +103,7 @@ impl Connections for ServerConnections {
         }
         let permit = match work {
             // Hours of it take no other's place, and are not waited for at the end.
-            Work::Index => None,
+            Work::Index | Work::Snapshot => None,
             _ => Some(match timeout(PATIENCE, Arc::clone(&pool.room).acquire_owned()).await {
                 Ok(Ok(permit)) => permit,
                 Ok(Err(_)) => return Err(closed()),
@@ -225,7 +225,7 @@ impl Pool {
             Work::Request => self.server.statement_timeout,
             Work::Bulk => BULK,
             Work::Maintenance => MAINTENANCE,
-            Work::Index => INDEX,
+            Work::Index | Work::Snapshot => INDEX,
         }
     }
 
@@ -239,7 +239,7 @@ impl Pool {
         if live.breaks != self.breaks.load(Ordering::Relaxed) {
             return;
         }
-        if live.born.elapsed() > AGE || live.limited == Work::Index || self.closing.load(Ordering::Relaxed) {
+        if live.born.elapsed() > AGE || matches!(live.limited, Work::Index | Work::Snapshot) || self.closing.load(Ordering::Relaxed) {
             self.runtime.spawn(timeout(CLEAN_UP, live.connection.close()));
             return;
         }
@@ -251,7 +251,7 @@ impl Pool {
         // sqlx does not know of a transaction whose BEGIN was cut off, so the rollback is not left to it.
         match timeout(CLEAN_UP, sqlx::raw_sql("ROLLBACK").execute(&mut live.connection)).await {
             // What was broken off may have a lock that lasts as long as the connection.
-            Ok(Ok(_)) if !matches!(live.limited, Work::Maintenance | Work::Index) => self.take_back(live),
+            Ok(Ok(_)) if !matches!(live.limited, Work::Maintenance | Work::Index | Work::Snapshot) => self.take_back(live),
             Ok(Ok(_)) => drop(live.connection.close().await),
             Ok(Err(_)) => self.broke(live.breaks),
             // Without its connection the server ends it, and until then has one more at work.

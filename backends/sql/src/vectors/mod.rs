@@ -25,10 +25,10 @@ use crate::state;
 use crate::work::{reading, writing};
 use held::{Candidate, Held, Ranking};
 use refresh::Known;
-#[cfg(all(test, feature = "pgvector"))]
 pub(crate) use refresh::tables;
 use seen::Outcome;
 use store::Form;
+pub(crate) use store::export as embeddings_of;
 
 /// So many of the nearest are looked at, for each neighbour that is wanted: at first, where the scope sees most of what is near, and
 /// then, where it sees some of it. A scope that sees less is asked for all that it sees, and that is compared.

@@ -251,7 +251,7 @@ pub(super) async fn forget(connection: &mut PgConnection, model: &str, limit: us
 }
 
 /// Reads embeddings in the order of an export: those of one model and kind, at most.
-pub(super) async fn export(connection: &mut PgConnection, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
+pub(crate) async fn export(connection: &mut PgConnection, after: Option<(&str, Kind, Id)>, limit: usize) -> Result<Vec<Embedding>> {
     const FROM: &str = "SELECT model, dimensions FROM embedding_models WHERE model >= $1 ORDER BY model";
     let from = after.map_or("", |(model, ..)| model);
     for row in sqlx::query(FROM).bind(from).fetch_all(&mut *connection).await.map_err(from_sqlx)? {

@@ -19,6 +19,7 @@ use crate::telemetry;
 async fn answer(handler: axum::routing::MethodRouter) -> (StatusCode, Value) {
     let app = App::new(Parts {
         limits: Limits { requests: 1, ..Limits::default() },
+        tier: "memory".into(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(CountingIds::default()),
         metrics: telemetry::metrics().unwrap(),

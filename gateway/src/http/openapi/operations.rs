@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::SCHEMAS;
 use super::schemas::name;
+use crate::backup::TAR;
 use crate::http::list::filters;
 use crate::http::turns::{EVENT_STREAM, EVENTS, STOP};
 use crate::transfer::JSON_LINES;
@@ -258,6 +259,16 @@ pub(super) fn others() -> Map<String, Value> {
                 that ends well is whole. Takes token scope operator.",
             "parameters": [{ "name": "tokens", "in": "query", "description": "Tokens too, with the hashes of their secrets.", "schema": { "type": "string", "enum": ["true"] } }],
             "responses": with_problems(json!({ "200": text("All records.", JSON_LINES) }), &[]),
+        } },
+        "/api/v1/backup": { "get": {
+            "operationId": "backup", "tags": ["transfer"],
+            "summary": "Read everything as it is at one moment",
+            "description": "A tar archive of all records, tokens with their hashes, embeddings, and a manifest with counts and hashes, as `mosaic backup \
+                restore` takes it. When it fails on the way, the connection breaks: an answer that ends well is whole. One at a time of a gateway's. Takes token scope \
+                operator.",
+            "responses": with_problems(json!({ "200": {
+                "description": "The archive.", "content": { (TAR): { "schema": { "type": "string", "format": "binary" } } },
+            } }), &[409, 501, 507]),
         } },
         "/livez": open("livez", "Whether the process runs", json!({ "200": status("It does.") })),
         "/readyz": open("readyz", "Whether requests would be answered", json!({ "200": status("They would; without what is named as degraded.") })),

@@ -43,7 +43,7 @@ fn operations_are_unique_and_say_how_they_fail() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all);
-    assert_eq!(all, Kind::ALL.len() * 5 - 2 + Kind::searched().count() * 2 + 15);
+    assert_eq!(all, Kind::ALL.len() * 5 - 2 + Kind::searched().count() * 2 + 16);
 }
 
 #[test]
@@ -85,7 +85,9 @@ fn a_patch_may_say_again_what_it_cannot_change() {
 #[test]
 fn a_transfer_is_described_as_it_is_sent() {
     let (import, export) = (&DOCUMENT["paths"]["/api/v1/import"]["post"], &DOCUMENT["paths"]["/api/v1/export"]["get"]);
+    let backup = &DOCUMENT["paths"]["/api/v1/backup"]["get"];
     let types = |content: &Value| content.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(types(&import["requestBody"]["content"]), [crate::transfer::JSON_LINES, "application/gzip"]);
     assert_eq!(types(&export["responses"]["200"]["content"]), [crate::transfer::JSON_LINES]);
+    assert_eq!(types(&backup["responses"]["200"]["content"]), [crate::backup::TAR]);
 }

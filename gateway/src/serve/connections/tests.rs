@@ -43,6 +43,7 @@ async fn open(limits: Limits) -> Opened {
     let tasks = TaskTracker::new();
     let app = App::new(Parts {
         limits,
+        tier: "memory".into(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(CountingIds::default()),
         metrics: telemetry::metrics().unwrap(),
