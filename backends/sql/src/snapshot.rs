@@ -3,7 +3,7 @@
 //! the engine a fraction of the time that reading it takes, and the copy is read page by page between other work. What must not come in: what
 //! is made of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mosaic_core::{Embedding, Error, ErrorKind, Id, Kind, Record, Result, Snapshot, State, Tokens, async_trait, with_kind};
@@ -63,7 +63,8 @@ fn gone() -> Error {
 struct Seen {
     /// None once it is lost, and while a page is read.
     lease: Mutex<Option<Box<dyn Lease>>>,
-    _permit: OwnedSemaphorePermit,
+    /// None once it is closed.
+    permit: std::sync::Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Seen {
@@ -79,7 +80,7 @@ impl Seen {
             finish(lease, false, outcome)?;
             return Err(gone());
         }
-        Ok(Self { lease: Mutex::new(Some(lease)), _permit: permit })
+        Ok(Self { lease: Mutex::new(Some(lease)), permit: std::sync::Mutex::new(Some(permit)) })
     }
 }
 
@@ -126,6 +127,7 @@ impl Snapshot for Seen {
     async fn close(&self) {
         // Its owner rolls back, and ends the connection.
         drop(self.lease.lock().await.take());
+        drop(taken(&self.permit));
     }
 }
 
@@ -136,10 +138,8 @@ struct Copied {
     permit: std::sync::Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-impl Copied {
-    fn take_permit(&self) -> Option<OwnedSemaphorePermit> {
-        self.permit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
-    }
+fn taken(permit: &std::sync::Mutex<Option<OwnedSemaphorePermit>>) -> Option<OwnedSemaphorePermit> {
+    permit.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 async fn copy(connection: &mut PgConnection) -> Result<()> {
@@ -215,7 +215,7 @@ impl Snapshot for Copied {
     }
 
     async fn close(&self) {
-        let permit = self.take_permit();
+        let permit = taken(&self.permit);
         remove(&*self.connections).await;
         drop(permit);
     }
@@ -223,7 +223,7 @@ impl Snapshot for Copied {
 
 impl Drop for Copied {
     fn drop(&mut self) {
-        let (Some(permit), Ok(runtime)) = (self.take_permit(), Handle::try_current()) else { return };
+        let (Some(permit), Ok(runtime)) = (taken(&self.permit), Handle::try_current()) else { return };
         let connections = Arc::clone(&self.connections);
         runtime.spawn(async move {
             remove(&*connections).await;

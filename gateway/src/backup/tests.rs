@@ -32,7 +32,7 @@ async fn filled() -> Backend {
     ];
     records.extend((10..2_600).map(|n| {
         record(
-            &json!({ "kind": "note", "id": id(n), "owner_id": id(1), "title": format!("note {n}"), "body": "é\n\u{0}", "created_at": at }),
+            &json!({ "kind": "note", "id": id(n), "owner_id": id(1), "title": format!("note {n}"), "body": "é\n\u{1}", "created_at": at }),
         )
     }));
     backend.storage.load(&records, None).await.unwrap();

@@ -53,7 +53,7 @@ async fn a_file_that_is_no_whole_backup_touches_nothing() {
     for (file, options, names) in cases {
         place.run(&[&["backup", "verify", file], options].concat()).await.fails_with(names);
         let file = place.path(file);
-        let options: Vec<_> = options.iter().map(|option| match option.strip_suffix(".txt") {
+        let options = options.iter().map(|option| match option.strip_suffix(".txt") {
             Some(_) => place.path(option).to_str().unwrap().to_owned(),
             None => (*option).to_owned(),
         });

@@ -55,7 +55,7 @@ async fn a_backup_is_an_operators_and_replaces_nothing_by_itself() {
     );
     reader.get("/api/v1/backup").await.problem(403, "forbidden");
     gateway.anonymous().get("/api/v1/backup").await.problem(401, "unauthorized");
-    client.get("/api/v1/backup?tokens=true").await.problem(400, "malformed");
+    client.get("/api/v1/backup?tokens=true").await.problem(400, "invalid_request");
     let archive = client.get("/api/v1/backup").await.expect(200);
     assert_eq!(archive.header("content-type"), "application/x-tar");
     tier.place.write("curl.tar", &archive.body);
