@@ -183,6 +183,9 @@ async fn a_backup_that_is_cut_or_changed_is_refused() {
     }
 }
 
+/// What somebody makes of an entry.
+type Change = fn(&str) -> String;
+
 /// The archive with one entry changed, and everything around it whole.
 fn tampered(archive: &[u8], name: &str, change: impl Fn(&str) -> String) -> Vec<u8> {
     let mut changed = Vec::new();
@@ -203,7 +206,7 @@ async fn whoever_changes_a_backup_and_not_its_manifest_is_found_out() {
     let (backend, shelf) = (filled().await, Shelf::new());
     let archive = made(&backend).await;
     let (notes, vectors) = ("records/notes/00000003.jsonl", "embeddings/00000006.jsonl");
-    let cases: [(&str, fn(&str) -> String, &str); 9] = [
+    let cases: [(&str, Change, &str); 9] = [
         (notes, |text| text.replacen("note 10\"", "note 11\"", 1), "note"),
         (notes, |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect(), "note"),
         (notes, |text| format!("{text}{}\n", text.lines().next().unwrap()), "note"),
