@@ -38,6 +38,7 @@ pub mod model;
 pub mod query;
 pub mod refusal;
 pub mod registry;
+pub mod rules;
 pub mod scope;
 pub mod search;
 pub mod secret;
