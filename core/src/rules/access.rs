@@ -158,7 +158,8 @@ impl Access {
             return Ok(());
         }
         let found = records.get(Kind::Session, message.session_id)?;
-        let Some(Record::Session(session)) = found.filter(|session| session.space_id().is_some_and(|id| self.opens(Kind::Session, id))) else {
+        let Some(Record::Session(session)) = found.filter(|session| session.space_id().is_some_and(|id| self.opens(Kind::Session, id)))
+        else {
             return Err(refusal::missing("session_id", Kind::Session, message.session_id));
         };
         let record = Record::Message(message.clone());

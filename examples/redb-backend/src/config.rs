@@ -34,7 +34,9 @@ impl Config {
             return Err(refusal::config_key("redb.data_dir", "an empty path"));
         }
         let data_dir = std::path::absolute(options.base_dir.join(data_dir));
-        Ok(Self { data_dir: data_dir.map_err(|error| refusal::config_key("redb.data_dir", "a path that cannot be resolved").source(error))? })
+        Ok(Self {
+            data_dir: data_dir.map_err(|error| refusal::config_key("redb.data_dir", "a path that cannot be resolved").source(error))?,
+        })
     }
 }
 

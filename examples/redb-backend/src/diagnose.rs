@@ -25,8 +25,7 @@ pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
         Err(error) => return vec![Check::config(crate::TIER, error)],
     };
     let asking = Owner::this_process(&options);
-    let (owner, database) =
-        tokio::join!(look("redb.owner", &dir, move |dir| owner(dir, &asking)), look("redb.database", &dir, |dir| database(dir)));
+    let (owner, database) = tokio::join!(look("redb.owner", &dir, move |dir| owner(dir, &asking)), look("redb.database", &dir, database));
     vec![owner, database]
 }
 
@@ -44,7 +43,7 @@ fn owner(dir: &Path, asking: &Owner) -> Result<Finding> {
     let message = match directory::examine(dir)? {
         Found::Nothing => "absent; the first start makes it".to_owned(),
         Found::Free => "not in use".to_owned(),
-        Found::Held(owner) if asking.command == "serve" => return Err(Owner::refusal(owner, dir, asking)),
+        Found::Held(owner) if asking.command == "serve" => return Err(Owner::refusal(owner, asking)),
         Found::Held(Some(owner)) => format!("in use by `mosaic {}`, pid {}", owner.command, owner.pid),
         Found::Held(None) => "in use".to_owned(),
     };

@@ -38,8 +38,8 @@ impl Owner {
     }
 
     /// The error for whoever comes second: who has it, and the way on.
-    pub(crate) fn refusal(owner: Option<Self>, dir: &Path, asking: &Self) -> Error {
-        let error = Error::new(ErrorKind::InUse, "the data directory is in use by another process").with("dir", dir.display());
+    pub(crate) fn refusal(owner: Option<Self>, asking: &Self) -> Error {
+        let error = Error::new(ErrorKind::InUse, "the data directory is in use by another process");
         let Some(owner) = owner else { return error.hint("try again in a moment, when it has said which process it is") };
         let error = error.with("pid", owner.pid).with("command", &owner.command);
         match owner.url {
@@ -102,11 +102,12 @@ impl Directory {
             match lock.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
-                Err(TryLockError::WouldBlock) => return Err(Owner::refusal(read_owner(lock), dir, owner)),
+                Err(TryLockError::WouldBlock) => return Err(Owner::refusal(read_owner(lock), owner)),
                 Err(TryLockError::Error(error)) => return Err(error::at(&path)(error)),
             }
         }
-        let text = serde_json::to_vec(owner).map_err(|error| Error::new(ErrorKind::Internal, "the owner cannot be written").source(error))?;
+        let text =
+            serde_json::to_vec(owner).map_err(|error| Error::new(ErrorKind::Internal, "the owner cannot be written").source(error))?;
         lock.set_len(0).and_then(|()| lock.write_all(&text)).map_err(error::at(&path))?;
         Ok(Self { path: dir.to_owned(), _lock: lock })
     }

@@ -26,8 +26,8 @@ pub(crate) struct Engine {
 }
 
 struct Open {
-    // Before the directory, which is let go of last.
-    database: Database,
+    // Before the directory, which is let go of last. `None` when it could not be opened anew after the disk failed.
+    database: Option<Database>,
     directory: Directory,
 }
 
@@ -43,24 +43,27 @@ impl Engine {
         }
         let database = open(&directory.database())?;
         prepare(&database)?;
-        let open = RwLock::new(Some(Open { database, directory }));
+        let open = RwLock::new(Some(Open { database: Some(database), directory }));
         Ok(Self { open, failed: AtomicBool::new(false), turn: Arc::new(Semaphore::new(1)) })
     }
 
     /// Runs reads, all of the same moment.
     pub(crate) async fn read<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Snapshot) -> Result<T> + Send + 'static) -> Result<T> {
         let engine = Arc::clone(self);
-        blocking(move || engine.with(|open| work(&snapshot(&open.database)?))).await
+        blocking(move || engine.with(|database| work(&snapshot(database)?))).await
     }
 
     /// Runs writes in a transaction: when their answer is `Ok`, they are on the disk, all of them; else none was done. A transaction
     /// that has begun goes on to its end when nobody waits for it any more.
-    pub(crate) async fn write<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&mut Draft) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(crate) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Draft) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| closed())?;
         let engine = Arc::clone(self);
         blocking(move || {
             let _turn = turn;
-            engine.with(|open| write(&open.database, work))
+            engine.with(|database| write(database, work))
         })
         .await
     }
@@ -70,12 +73,13 @@ impl Engine {
         let engine = Arc::clone(self);
         blocking(move || {
             let mut open = engine.open.write().unwrap_or_else(PoisonError::into_inner);
-            let transaction = open.as_ref().ok_or_else(closed)?.database.begin_write().map_err(crate::error::engine)?;
+            let database = open.as_ref().ok_or_else(closed)?.database.as_ref().ok_or_else(closed)?;
+            let transaction = database.begin_write().map_err(crate::error::engine)?;
             work(&mut Draft::of(&transaction)?)?;
             tables::unmake(&transaction)?;
             transaction.commit().map_err(crate::error::engine)?;
             let Some(Open { database, directory }) = open.take() else { return Err(closed()) };
-            database.close().map_err(crate::error::engine)?;
+            drop(database);
             directory.clear()
         })
         .await
@@ -85,17 +89,18 @@ impl Engine {
     pub(crate) async fn close(self: &Arc<Self>) -> Result<()> {
         let engine = Arc::clone(self);
         blocking(move || match engine.open.write().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(open) => open.database.close().map_err(crate::error::engine),
-            None => Ok(()),
+            Some(Open { database: Some(database), .. }) => database.close().map_err(crate::error::engine),
+            _ => Ok(()),
         })
         .await
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Open) -> Result<T>) -> Result<T> {
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
         self.reopen()?;
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let outcome = work(open.as_ref().ok_or_else(closed)?);
-        // Whatever the engine says of a disk that failed, a disk may recover: a full one does when space is made.
+        let database = open.as_ref().and_then(|open| open.database.as_ref()).ok_or_else(closed)?;
+        let outcome = work(database);
+        // Once its disk failed, the engine does no more; but a disk may recover: a full one does when room is made.
         if outcome.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Full | ErrorKind::Unavailable)) {
             self.failed.store(true, Ordering::Release);
         }
@@ -108,14 +113,13 @@ impl Engine {
             return Ok(());
         }
         let mut held = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if !self.failed.load(Ordering::Acquire) {
-            return Ok(());
+        let held = held.as_mut().ok_or_else(closed)?;
+        if self.failed.load(Ordering::Acquire) {
+            // The engine's own lock on the file goes with it.
+            held.database = None;
+            held.database = Some(open(&held.directory.database())?);
+            self.failed.store(false, Ordering::Release);
         }
-        let Some(Open { database, directory }) = held.take() else { return Err(closed()) };
-        drop(database);
-        let database = open(&directory.database())?;
-        *held = Some(Open { database, directory });
-        self.failed.store(false, Ordering::Release);
         Ok(())
     }
 }

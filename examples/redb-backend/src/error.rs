@@ -13,9 +13,11 @@ pub(crate) fn engine(error: impl Into<redb::Error>) -> Error {
         error @ redb::Error::Corrupted(_) => Error::new(ErrorKind::Corrupt, "the database is damaged")
             .hint("restore its directory from a copy, or `mosaic import` an export into a new one")
             .source(error),
-        error @ redb::Error::UpgradeRequired(_) => Error::new(ErrorKind::Corrupt, "the database is of a format that this build does not know")
-            .hint("start it with the mosaic that wrote it")
-            .source(error),
+        error @ redb::Error::UpgradeRequired(_) => {
+            Error::new(ErrorKind::Corrupt, "the database is of a format that this build does not know")
+                .hint("start it with the mosaic that wrote it")
+                .source(error)
+        }
         // Nothing can be done with it until it is opened anew, which the next call does.
         error @ (redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {
             Error::new(ErrorKind::Unavailable, "the database is being opened anew").source(error)
@@ -31,9 +33,11 @@ pub(crate) fn io(error: io::Error) -> Error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             (ErrorKind::Full, "no space is left where the data is kept", "free some space there")
         }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            (ErrorKind::Config, "the data may not be read and written", "run mosaic as the user who owns the directory, or set redb.data_dir")
-        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
+            ErrorKind::Config,
+            "the data may not be read and written",
+            "run mosaic as the user who owns the directory, or set redb.data_dir",
+        ),
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             (ErrorKind::Config, "the place of the data is not a directory", "set redb.data_dir in the config to another one")
         }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use mosaic_core::rules::Access;
 use mosaic_core::vectors::{cosine_distance, dot};
-use mosaic_core::{
-    Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel, async_trait,
-};
+use mosaic_core::{Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel, async_trait};
 use redb::ReadableTable;
 
 use crate::engine::Engine;
