@@ -6,6 +6,7 @@
 //! directory, or from the working directory without a file. An empty variable counts as not set.
 
 mod environment;
+mod exposed;
 mod limits;
 mod log;
 mod models;

@@ -177,8 +177,11 @@ fn withheld(why: &'static str) -> Error {
         .hint("import it with a token that has the scopes operator and admin, or leave it out")
 }
 
-/// What a line that is refused says of itself, as far as it can be read.
+/// What a line that is refused says of itself, as far as it can be read. Of too many values, none is: they are what it is refused for.
 fn named(line: &[u8]) -> (Option<Kind>, Option<Id>) {
+    if values::are_too_many(line) {
+        return (None, None);
+    }
     #[derive(Deserialize, Default)]
     struct Named {
         #[serde(default)]
