@@ -6,6 +6,8 @@
 //! directory, or from the working directory without a file. An empty variable counts as not set.
 
 mod environment;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod limits;
 mod log;
 mod models;

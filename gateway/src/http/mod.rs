@@ -10,6 +10,8 @@ mod doctor;
 mod embeddings;
 mod etag;
 mod front;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod held;
 mod list;
