@@ -2,7 +2,7 @@
 # Fuzzes targets of the gateway (gateway/src/fuzzing.rs), guided by coverage, on stable Rust:
 #
 #   fuzz/run.sh [SECONDS [TARGET…]]      each for so many seconds (60), of all targets if none is named
-#   fuzz/run.sh minimise [TARGET…]       then puts what was found into fuzz/corpus, as few and as small inputs as cover the same
+#   fuzz/run.sh keep [TARGET…]           then adds to fuzz/corpus the few inputs of what was found that cover more
 #
 # Needs a C++ compiler, for libFuzzer. What it finds is in target/fuzz/found/TARGET; an input that fails a target in target/fuzz/failed.
 set -eu
@@ -27,10 +27,8 @@ for target in "$@"; do
     found="target/fuzz/found/$target" corpus="fuzz/corpus/$target"
     mkdir -p "$found"
     export MOSAIC_FUZZ_TARGET="$target"
-    if [ "$mode" = minimise ]; then
-        rm -rf target/fuzz/least && mkdir target/fuzz/least
-        "$binary" -merge=1 -max_len=4096 -artifact_prefix=target/fuzz/failed/ target/fuzz/least "$corpus" "$found"
-        rm -r "$corpus" && mv target/fuzz/least "$corpus"
+    if [ "$mode" = keep ]; then
+        "$binary" -set_cover_merge=1 -max_len=4096 -use_value_profile=0 -artifact_prefix=target/fuzz/failed/ "$corpus" "$found"
     else
         echo "== $target"
         "$binary" -max_total_time="$mode" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \

@@ -9,7 +9,10 @@ pub(crate) fn events(data: &[u8]) {
     assert_eq!(told(vec![Bytes::copy_from_slice(body)]), told(cut(body, usize::from(*first))));
 }
 
-fn told(pieces: Vec<Bytes>) -> Option<(Vec<(Event, Value)>, Option<String>)> {
+/// The events, and what was wrong in the end.
+type Told = (Vec<(Event, Value)>, Option<String>);
+
+fn told(pieces: Vec<Bytes>) -> Option<Told> {
     let length = pieces.iter().map(Bytes::len).sum();
     let body = reqwest::Body::wrap_stream(stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>)));
     run(async {
