@@ -40,7 +40,8 @@ pub(crate) fn config(data: &[u8]) {
 /// Whether the mark stands only where a secret does, or where nobody takes it for something else.
 fn hides(text: &str, lines: &str) -> bool {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return false };
-    let in_lines = lines.lines().filter(|line| line.contains(MARK)).all(|line| {
+    // Names are read in lower case.
+    let in_lines = lines.lines().filter(|line| line.to_ascii_lowercase().contains(MARK)).all(|line| {
         let name = line.split('=').next().unwrap_or_default().to_ascii_lowercase();
         !name.contains(MARK) && (name.ends_with("__password") || name.ends_with("__api_key"))
     });
