@@ -28,7 +28,7 @@ for target in "$@"; do
     mkdir -p "$found"
     export MOSAIC_FUZZ_TARGET="$target"
     if [ "$mode" = keep ]; then
-        "$binary" -set_cover_merge=1 -max_len=4096 -use_value_profile=0 -artifact_prefix=target/fuzz/failed/ "$corpus" "$found"
+        "$binary" -set_cover_merge=1 -use_counters=0 -max_len=4096 -artifact_prefix=target/fuzz/failed/ "$corpus" "$found"
     else
         echo "== $target"
         "$binary" -max_total_time="$mode" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \

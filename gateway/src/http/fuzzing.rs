@@ -36,6 +36,9 @@ pub(crate) fn query(data: &[u8]) {
     }
     let allowed = ["a", "b", "ä"];
     let Ok(params) = Params::read(Some(text), &allowed) else { return };
+    // As another reader has it.
+    let expected: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).collect();
+    assert!(params.rest().eq(expected.iter().map(|(name, value)| (&**name, &**value))), "{expected:?}");
     let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params.rest()).finish();
     let again = Params::read(Some(&written), &allowed);
     assert!(again.is_ok_and(|again| again.rest().eq(params.rest())), "{written}");
