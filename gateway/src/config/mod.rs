@@ -6,6 +6,7 @@
 //! directory, or from the working directory without a file. An empty variable counts as not set.
 
 mod environment;
+mod exposed;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod limits;

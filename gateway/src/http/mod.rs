@@ -9,6 +9,7 @@ mod docs;
 mod doctor;
 mod embeddings;
 mod etag;
+mod following;
 mod front;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::app::App;
 use super::body::{self, JSON};
+use super::following::OwnPlace;
 use super::params::Params;
 use super::paths;
 use super::problem::{CONFLICT, INVALID_REQUEST, OVERLOADED, Problem, TIMEOUT, UNAVAILABLE};
@@ -68,6 +69,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
     no_params(request.uri())?;
     let (parts, body) = request.into_parts();
     let session = session_of(parts.uri.path())?;
+    let place = app.following.enter(caller.principal.user_id)?;
     // The answer may take its time, and what is asked may not.
     let limits = app.parts.limits;
     let read = timeout(limits.request_time(), body::object(&parts.headers, body, JSON, limits.body_bytes)).await;
@@ -81,7 +83,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
     let Said { content, id } = body::fields(fields).map_err(Problem::malformed)?;
     let session = own_session(&caller, scope, session).await?;
     let follower = caller.data.turns.begin(session, id, content).await.map_err(refused)?;
-    if accepts_events(&parts.headers) { Ok(streamed(follower)) } else { whole(follower).await }
+    if accepts_events(&parts.headers) { Ok(streamed(follower, place)) } else { whole(follower).await }
 }
 
 async fn append(caller: &Caller, scope: Scope, session: Id, mut fields: Map<String, Value>) -> Result<Response, Problem> {
@@ -97,15 +99,16 @@ async fn append(caller: &Caller, scope: Scope, session: Id, mut fields: Map<Stri
 }
 
 /// `GET /api/v1/sessions/{id}/events`
-pub(super) async fn events(caller: Caller, request: Request) -> Result<Response, Problem> {
+pub(super) async fn events(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Result<Response, Problem> {
     let scope = caller.principal.reading(Kind::Session)?;
     let mut params = Params::read(request.uri().query(), &["after"]).map_err(Problem::malformed)?;
     let session = session_of(request.uri().path())?;
     let asked = params.take("after").map(|text| place(&text)).transpose()?;
     let seen = request.headers().get(LAST_EVENT_ID).map(|value| place(value.to_str().unwrap_or_default())).transpose()?;
     let after = seen.or(asked).unwrap_or(0);
+    let place = app.following.enter(caller.principal.user_id)?;
     caller.data.records.get(scope, Kind::Session, session).await?;
-    Ok(streamed(caller.data.turns.follow(scope, session, after)))
+    Ok(streamed(caller.data.turns.follow(scope, session, after), place))
 }
 
 /// The place in a session that a client has seen last.
@@ -178,13 +181,14 @@ async fn whole(mut follower: Follower) -> Result<Response, Problem> {
 }
 
 /// A stream of server-sent events (HTML, 9.2).
-fn streamed(follower: Follower) -> Response {
+fn streamed(follower: Follower, place: OwnPlace) -> Response {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM))];
-    (headers, Body::from_stream(frames(follower))).into_response()
+    (headers, Body::from_stream(frames(follower, place))).into_response()
 }
 
-fn frames(follower: Follower) -> impl Stream<Item = Result<Bytes>> + Send {
-    stream::try_unfold(follower, |mut follower| async move {
+/// The place is kept as long as anything may come.
+fn frames(follower: Follower, place: OwnPlace) -> impl Stream<Item = Result<Bytes>> + Send {
+    stream::try_unfold((follower, place), |(mut follower, place)| async move {
         let frame = match timeout(SILENCE, follower.next()).await {
             Ok(Ok(Some(event))) => frame(event)?,
             Ok(Ok(None)) => return Ok(None),
@@ -194,7 +198,7 @@ fn frames(follower: Follower) -> impl Stream<Item = Result<Bytes>> + Send {
             }
             Err(_) => STILL_HERE.to_owned(),
         };
-        Ok(Some((Bytes::from(frame), follower)))
+        Ok(Some((Bytes::from(frame), (follower, place))))
     })
 }
 

@@ -4,7 +4,7 @@
 use mosaic_core::{Field, FieldType, Kind};
 use serde_json::{Map, Value, json};
 
-use super::{KINDS, LIST_ITEMS, SEARCH_HITS, Tool};
+use super::{KINDS, LIST_ITEMS, PLACE, SEARCH_HITS, Tool};
 use crate::models::ToolDefinition;
 use crate::records::OURS;
 
@@ -53,6 +53,8 @@ fn parameters(tool: Tool) -> Value {
         Tool::Create(kind) => object(Value::Object(settable(kind)), &["title"]),
         Tool::Update(kind) => {
             let mut fields = settable(kind);
+            // It stays where it is.
+            PLACE.iter().for_each(|name| drop(fields.remove(*name)));
             fields.insert("id".into(), id(kind));
             let revision = "Only if it is at this revision.";
             fields.insert("revision".into(), json!({ "type": "integer", "minimum": 1, "description": revision }));
