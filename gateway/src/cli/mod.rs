@@ -9,6 +9,8 @@ mod connect;
 mod daily;
 mod doctor;
 mod export;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod import;
 mod interrupt;
 mod man;

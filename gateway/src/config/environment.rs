@@ -24,7 +24,7 @@ pub(super) struct Setting {
 /// The settings among the variables, in the order of their names.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] for a setting that is not UTF-8, which no key takes.
+/// [`ErrorKind::Config`] for a setting that is not UTF-8, which no key takes, and for a name with an empty part, which no key has.
 pub(super) fn settings(variables: Vec<(String, OsString)>, schema: &Value) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
     for (variable, value) in variables {
@@ -38,6 +38,12 @@ pub(super) fn settings(variables: Vec<(String, OsString)>, schema: &Value) -> Re
                 .hint(format!("unset {variable}, or set it anew"))
         })?;
         let keys: Vec<_> = path.split("__").collect();
+        if keys.contains(&"") {
+            // It would be taken for a shorter one, and its value for another key's.
+            return Err(Error::new(ErrorKind::Config, "the name of a variable has an empty part")
+                .with("variable", &variable)
+                .hint("put two underscores between a section and its key, as in MOSAIC_FEDERATED__POSTGRES__URL"));
+        }
         let value = typed(text, schema_at(schema, &keys));
         settings.push(Setting { path: keys.join("."), variable, value });
     }

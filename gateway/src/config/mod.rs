@@ -7,6 +7,8 @@
 
 mod environment;
 mod exposed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod limits;
 mod log;
 mod models;

@@ -11,6 +11,8 @@ mod embeddings;
 mod etag;
 mod following;
 mod front;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod held;
 mod list;

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, stream};
+use mosaic_core::model::BODY_BYTES;
 use mosaic_core::{Applied, Error, ErrorKind, Finish, Id, Kind, Record, Result, Scope, Session, TokenScope, refusal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub(super) const EVENTS: &str = "/api/v1/sessions/{id}/events";
 pub(super) const STOP: &str = "/api/v1/sessions/{id}/stop";
 
 /// The header by which a client says what it has seen of a stream.
-const LAST_EVENT_ID: &str = "last-event-id";
+pub(super) const LAST_EVENT_ID: &str = "last-event-id";
 
 /// A stream that has nothing to say says so, so that neither side takes the other for dead.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -47,6 +48,7 @@ const STILL_HERE: &str = ": still here\n\n";
 #[serde(deny_unknown_fields)]
 pub(super) struct Said {
     /// Markdown, up to 2 MiB.
+    #[schemars(length(max = BODY_BYTES), regex(pattern = r"^[^\u0000]*$"))]
     content: String,
     /// An id of the client's own: the same message again begins no second turn.
     #[serde(default)]
@@ -101,19 +103,19 @@ pub(super) async fn events(State(app): State<Arc<App>>, caller: Caller, request:
     let scope = caller.principal.reading(Kind::Session)?;
     let mut params = Params::read(request.uri().query(), &["after"]).map_err(Problem::malformed)?;
     let session = session_of(request.uri().path())?;
-    let seen = match request.headers().get(LAST_EVENT_ID) {
-        Some(value) => Some(value.to_str().unwrap_or_default().to_owned()),
-        None => params.take("after"),
-    };
-    let after = match seen.as_deref() {
-        None | Some("") => 0,
-        Some(text) => text.parse::<u64>().ok().filter(|seq| i64::try_from(*seq).is_ok()).ok_or_else(|| {
-            Problem::new(INVALID_REQUEST, "the place to go on from is no number").hint("send the id of the last event as Last-Event-ID")
-        })?,
-    };
+    let asked = params.take("after").map(|text| place(&text)).transpose()?;
+    let seen = request.headers().get(LAST_EVENT_ID).map(|value| place(value.to_str().unwrap_or_default())).transpose()?;
+    let after = seen.or(asked).unwrap_or(0);
     let place = app.following.enter(caller.principal.user_id)?;
     caller.data.records.get(scope, Kind::Session, session).await?;
     Ok(streamed(caller.data.turns.follow(scope, session, after), place))
+}
+
+/// The place in a session that a client has seen last.
+pub(super) fn place(text: &str) -> Result<u64, Problem> {
+    text.parse::<u64>().ok().filter(|seq| i64::try_from(*seq).is_ok()).ok_or_else(|| {
+        Problem::new(INVALID_REQUEST, "the place to go on from is no number").hint("send the id of the last event as Last-Event-ID")
+    })
 }
 
 /// `POST /api/v1/sessions/{id}/stop`
@@ -139,7 +141,7 @@ fn session_of(path: &str) -> Result<Id, Problem> {
 }
 
 /// Whether the client wants to hear of things as they happen.
-fn accepts_events(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepted
         .flat_map(|value| value.split(','))

@@ -105,12 +105,12 @@ async fn load_all(
 
 /// A chunk of lines, parsed.
 #[derive(Default)]
-struct Parsed {
+pub(super) struct Parsed {
     lines: u64,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     /// The line of each record.
     numbers: Vec<u64>,
-    refused: Vec<Refusal>,
+    pub(super) refused: Vec<Refusal>,
 }
 
 impl Parsed {
@@ -131,7 +131,7 @@ async fn next_batch(chunks: &mut Chunks<impl AsyncBufRead + Unpin>, powers: Powe
     }
 }
 
-fn parse(chunk: &Chunk, powers: Powers) -> Parsed {
+pub(super) fn parse(chunk: &Chunk, powers: Powers) -> Parsed {
     let mut parsed = Parsed::default();
     for (number, line) in chunk.lines() {
         parsed.lines += 1;

@@ -84,11 +84,18 @@ fn settable(kind: Kind) -> Map<String, Value> {
     theirs.map(|(name, field)| (name.clone(), resolved(field, &schema))).collect()
 }
 
+/// What is left out of the fields' schemas. Servers that hold a model to them make a grammar of each, and some fail at a pattern, or at a text of
+/// up to so many characters. A call that breaks a bound is told so, as any is.
+const BOUNDS: [&str; 6] = ["minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems"];
+
 fn resolved(field: &Value, schema: &Value) -> Value {
     match field {
         Value::Object(parts) => match parts.get("$ref").and_then(Value::as_str).and_then(|to| schema.pointer(to.strip_prefix('#')?)) {
             Some(definition) => resolved(definition, schema),
-            None => Value::Object(parts.iter().map(|(name, part)| (name.clone(), resolved(part, schema))).collect()),
+            None => {
+                let told = parts.iter().filter(|(name, _)| !BOUNDS.contains(&name.as_str()));
+                Value::Object(told.map(|(name, part)| (name.clone(), resolved(part, schema))).collect())
+            }
         },
         Value::Array(items) => Value::Array(items.iter().map(|item| resolved(item, schema)).collect()),
         other => other.clone(),
