@@ -56,7 +56,7 @@ SELECT
     n % 5, CASE WHEN n % 3 = 0 THEN made + interval '30 days' END,
     ARRAY['tag-' || n % 20],
     made, made + pg_temp.chance(n, 8) * interval '60 days', 1 + n % 4,
-    array_to_tsvector(ARRAY['task', n::text, substr(noise, 20, 8), 'tag' || n % 20])
+    array_to_tsvector(ARRAY['task', 'word' || n % 5003, 'tag' || n % 20])
 FROM (
     SELECT n, team, noise, made, coalesce(pg_temp.member(team, 1 + n % 9), 1 + (pg_temp.chance(n, 3) * 999)::bigint) AS owner
     FROM (

@@ -9,7 +9,8 @@ use mosaic_tests::measure::Statement;
 use mosaic_tests::services::Database;
 
 /// What a gateway sets on its connections, so that the same plans are made.
-const SETTINGS: &str = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c plan_cache_mode=force_generic_plan";
+const SETTINGS: &str =
+    "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_generic_plan";
 
 /// How often any of the statements is run in a second.
 pub(crate) fn per_second(programs: &Path, database: &Database, statements: &[Statement], clients: usize, time: Duration) -> f64 {
