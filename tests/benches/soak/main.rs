@@ -30,7 +30,7 @@ const USERS: usize = 8;
 const RECOVERY: Duration = Duration::from_secs(10);
 /// How long a server is away.
 const AWAY: Duration = Duration::from_secs(2);
-/// What memory may grow by in the second half, in MiB; of what there is, a twentieth if that is more.
+/// What memory may grow by after the last restart, in MiB; of what there is, a twentieth if that is more.
 const GROWTH: f64 = 5.0;
 
 fn main() -> ExitCode {
@@ -85,7 +85,7 @@ async fn run(time: Duration) -> bool {
     let (growth, level) = growth(&memory);
     let is_flat = growth <= GROWTH.max(level / 20.0);
     println!(
-        "{writes} acknowledged writes, {} lost; {} failures outside of restarts; memory {level:.1} MiB in the second half, in which it grows by {growth:.1}",
+        "{writes} acknowledged writes, {} lost; {} failures outside of restarts; memory {level:.1} MiB after the last restart, and grows by {growth:.1}",
         lost.len(),
         tally.failures()
     );
@@ -137,13 +137,13 @@ async fn watch(time: Duration, begun: Instant, gateway: &Gateway, model: &ChatSe
     memory
 }
 
-/// By how much the second half grows, on the line that fits it best (least squares), and its mean.
+/// By how much the last quarter grows, on the line that fits it best (least squares), and its mean: the last restart is over by then.
 fn growth(memory: &[f64]) -> (f64, f64) {
-    let half = &memory[memory.len() / 2..];
-    let count = half.len() as f64;
-    let (middle, mean) = ((count - 1.0) / 2.0, half.iter().sum::<f64>() / count);
+    let last = &memory[memory.len() * 3 / 4..];
+    let count = last.len() as f64;
+    let (middle, mean) = ((count - 1.0) / 2.0, last.iter().sum::<f64>() / count);
     let (mut covered, mut spread) = (0.0, 0.0);
-    for (place, value) in half.iter().enumerate() {
+    for (place, value) in last.iter().enumerate() {
         let from_middle = place as f64 - middle;
         covered += from_middle * (value - mean);
         spread += from_middle * from_middle;
