@@ -50,6 +50,8 @@ impl Figure {
         let held = self.ratio().unwrap_or(self.value);
         self.target.map(|target| match target {
             Target::AtLeast(bound) => held / bound,
+            // None of what may be none.
+            Target::AtMost(_) if held == 0.0 => 1.0,
             Target::AtMost(bound) => bound / held,
         })
     }
