@@ -1,11 +1,7 @@
 //! How well and how fast tier federated finds the nearest, under scopes that see everything, a hundredth and twenty records, beside SQL
 //! written by hand on the same server in the same run.
 //!
-//! `cargo bench -p mosaic-tests --bench nearest -- [VECTORS] [DIMENSIONS]`: 100,000 of 768 unless it is said.
-//!
 //! The vectors are as those of texts: they lie about topics, and in fewer directions than they have components.
-
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -29,13 +25,16 @@ const USERS: [u128; 3] = [1, 2, 3];
 const LATENT: usize = 48;
 const TOPICS: usize = 400;
 
-fn main() {
-    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
-    let (count, dimensions) = (numbers.next().unwrap_or(100_000), numbers.next().unwrap_or(768));
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(run(count, dimensions));
+/// How it went under one scope.
+pub(crate) struct Near {
+    pub(crate) sees: &'static str,
+    pub(crate) recall: f64,
+    /// The 95th of a hundred, in milliseconds.
+    pub(crate) ours: f64,
+    pub(crate) by_hand: f64,
 }
 
-async fn run(count: usize, dimensions: usize) {
+pub(crate) async fn run(count: usize, dimensions: usize) -> Vec<Near> {
     let services = services::shared(env!("CARGO_BIN_EXE_mosaic-tests")).await;
     let database = services.pgvector.database().await;
     database.execute("CREATE EXTENSION vector").await;
@@ -64,6 +63,7 @@ async fn run(count: usize, dimensions: usize) {
         sqlx::raw_sql(sql).execute(&mut by_hand).await.unwrap();
     }
     println!("{:<12} {:>9} {:>10} {:>10} {:>10} {:>10} {:>7}", "sees", "recall@10", "p50 ms", "p95 ms", "hand p50", "hand p95", "p95 x");
+    let mut all = Vec::new();
     for (name, user, every) in [("everything", USERS[0], 1), ("a hundredth", USERS[1], 100), ("twenty", USERS[2], 5_000)] {
         let (mut found, mut wanted) = (0, 0);
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -91,8 +91,10 @@ async fn run(count: usize, dimensions: usize) {
             theirs.p95,
             ours.p95 / theirs.p95
         );
+        all.push(Near { sees: name, recall: found as f64 / wanted as f64, ours: ours.p95, by_hand: theirs.p95 });
     }
     backend.storage.close().await.unwrap();
+    all
 }
 
 /// What somebody would write who has a table with pgvector and teams: a walk through the index, or a comparison with all that is seen.

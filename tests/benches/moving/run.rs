@@ -1,11 +1,7 @@
 //! How fast everything is moved from a Postgres to tier federated, read back and compared, beside `psql COPY | psql COPY` between the same
 //! servers, into the same tables with the same indexes, in the same run; and how much memory that takes.
 //!
-//! `cargo bench --workspace --all-features --bench moving -- [RECORDS] [EMBEDDINGS] [DIMENSIONS]`: 500,000, 100,000 and 768 unless it is said.
-//!
 //! The pipe copies embeddings from where they were moved to, since their directions, which pgvector compares, are not in the source.
-
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,15 +17,13 @@ use sqlx::{Connection as _, PgConnection};
 const RECORDS: &[&str] = &["users", "teams", "memberships", "tokens", "tasks", "notes", "sessions", "messages"];
 const EMBEDDINGS: &[&str] = &["embedding_models", "task_embeddings", "note_embeddings", "message_embeddings"];
 
-fn main() {
-    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
-    let mut next = |otherwise| numbers.next().unwrap_or(otherwise);
-    let (records, embeddings, dimensions) = (next(500_000), next(100_000), next(768));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(run(Size::of(records, embeddings, dimensions)));
+/// Records and embeddings in a second.
+pub(crate) struct Speeds {
+    pub(crate) ours: f64,
+    pub(crate) theirs: f64,
 }
 
-async fn run(size: Size) {
+pub(crate) async fn run(size: Size) -> Speeds {
     let services = services::shared(env!("CARGO_BIN_EXE_mosaic-tests")).await;
     let source = services.postgres.database().await;
     let begun = Instant::now();
@@ -63,7 +57,7 @@ async fn run(size: Size) {
         theirs.embeddings.as_secs_f64(),
         theirs.indexes.as_secs_f64()
     );
-    println!("ratio:  {:.2} of psql's speed", all.as_secs_f64() / seconds);
+    Speeds { ours: items / seconds, theirs: items / all.as_secs_f64() }
 }
 
 async fn target(services: &Services) -> Database {
