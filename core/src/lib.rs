@@ -49,7 +49,9 @@ pub mod words;
 pub use async_trait::async_trait;
 pub use schemars;
 
-pub use backend::{Backend, BackendEntry, BoxFuture, Check, Finding, HelperEntry, Opening, Options, Place, Service, Sharing, Status};
+pub use backend::{
+    Backend, BackendEntry, BoxFuture, Check, CheckEntry, Finding, HelperEntry, Opening, Options, Place, Service, Sharing, Status,
+};
 pub use cache::Cache;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{CountingIds, Id, IdSource, RandomIds};

@@ -1,0 +1,1 @@
+//! ARCHITECTURE.md against the code.
