@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::blocks::{Block, spans};
 use super::commands::options_of_others;
-use super::{files, pages, root};
+use super::{Page, files, pages, root};
 use crate::harness::Place;
 use crate::servers::{Stack, services, standalone};
 
@@ -116,10 +116,11 @@ fn every_option_that_is_spoken_of_exists() {
         .flat_map(|span| span.split([' ', ',']).filter(|word| word.starts_with("--")).map(str::to_owned).collect::<Vec<_>>())
         .chain(["--help".to_owned(), "--version".to_owned()])
         .collect();
+    let pages = pages();
+    let blocks = pages.iter().flat_map(Page::blocks).filter(Block::is_shell);
+    let of_others: BTreeSet<_> = blocks.flat_map(|block| options_of_others(&block.typed())).collect();
     let mut spoken_of = 0;
-    for page in pages() {
-        let of_others: BTreeSet<_> =
-            page.blocks().iter().filter(|block| Block::is_shell(block)).flat_map(|block| options_of_others(&block.typed())).collect();
+    for page in &pages {
         for span in spans(&page.text).into_iter().filter(|span| span.starts_with("--") && span.len() > 2) {
             let option = span.split([' ', '=']).next().unwrap();
             spoken_of += 1;
