@@ -63,8 +63,11 @@ fn commands(script: &str) -> Vec<Vec<String>> {
 
 /// The options that a script gives to other programs.
 pub(super) fn options_of_others(script: &str) -> Vec<String> {
-    let ours = |command: &[String]| command.iter().any(|word| word == "mosaic" || word.ends_with("/mosaic"));
-    let others = simple_commands(script).into_iter().filter(|command| !ours(command)).flatten();
+    // A database of that name is no call of the program.
+    let calls = |command: &[String]| {
+        command.iter().find(|word| !word.contains('=')).is_some_and(|word| word == "mosaic" || word.ends_with("/mosaic"))
+    };
+    let others = simple_commands(script).into_iter().filter(|command| !calls(command)).flatten();
     others.filter(|word| word.starts_with("--")).map(|word| word.split('=').next().unwrap_or_default().to_owned()).collect()
 }
 
@@ -134,7 +137,7 @@ fn commands_are_found_in_scripts_and_sentences() {
                   echo '| mosaic no'\nmosaic chat - < c && mosaic user list";
     let expected = ["serve", "import a b.jsonl", "token list", "note add x --json", "export a", "chat -", "user list"];
     assert_eq!(commands(script).iter().map(|words| words.join(" ")).collect::<Vec<_>>(), expected);
-    assert_eq!(options_of_others("pg_dump --file=x --clean\nmosaic serve --listen x"), ["--file", "--clean"]);
+    assert_eq!(options_of_others("pg_dump --file=x --clean mosaic\nA=b mosaic serve --listen x"), ["--file", "--clean"]);
     let spoken_words = |span| spoken(span).map(|words| words.join(" "));
     assert_eq!(spoken_words("mosaic completions SHELL"), Some("completions".to_owned()));
     assert_eq!(spoken_words("mosaic migrate tier --to TIER"), Some("migrate tier --to TIER".to_owned()));

@@ -118,6 +118,8 @@ async fn every_block_of_shell_does_what_it_says() {
     let all = "read,write,agent,admin,operator";
     let token = place.run(&["token", "create", "--url", &url, "--user", "ada", "--name", "docs", "--scope", all]).await.exit(0).text();
     let mut world = World::around(&place).with("MOSAIC_URL", url).with("MOSAIC_TOKEN", token.trim());
+    // For a doctor, who looks there for a gateway.
+    world = world.with("MOSAIC_LISTEN", place.address().to_string());
     world.instead.push((TOKEN, token.trim().to_owned()));
     walk(&world, &pages, walked).await;
 }
