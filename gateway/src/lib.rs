@@ -29,6 +29,8 @@ pub mod models;
 pub mod open;
 pub mod presence;
 pub mod records;
+#[doc(hidden)]
+pub mod reference;
 pub mod schema;
 pub mod search;
 pub mod secret;

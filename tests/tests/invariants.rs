@@ -7,8 +7,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mosaic_gateway as _;
 use serde_json::Value;
+
+#[path = "invariants/architecture.rs"]
+mod architecture;
+#[path = "invariants/reference.rs"]
+mod reference;
 
 /// What only some tier needs; the others must be free of it.
 const FEDERATED: &[&str] = &["mosaic-federated", "pgvector", "redis"];

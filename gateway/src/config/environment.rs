@@ -14,6 +14,11 @@ use serde_json::Value;
 /// The keys outside of any section that have a variable.
 const TOP: &[&str] = &["tier", "listen"];
 
+/// The variable that sets a key, if one does.
+pub(crate) fn variable(key: &str) -> Option<String> {
+    (key.contains('.') || TOP.contains(&key)).then(|| format!("MOSAIC_{}", key.replace('.', "__").to_ascii_uppercase()))
+}
+
 /// One variable, as a source of one setting.
 pub(super) struct Setting {
     variable: String,
@@ -69,7 +74,7 @@ fn schema_at<'s>(root: &'s Value, keys: &[&str]) -> Option<&'s Value> {
 }
 
 /// The schema that another one stands for: by a reference, or as the one thing it may be besides null.
-fn settled<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
+pub(crate) fn settled<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         return settled(root, root.pointer(reference.strip_prefix('#')?)?);
     }

@@ -29,6 +29,7 @@ use mosaic_core::{Error, ErrorKind, Result, registry};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub(crate) use environment::{settled, variable};
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use models::{ChatModel, EmbeddingModel, Models};

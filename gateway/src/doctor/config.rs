@@ -2,13 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use mosaic_core::{Check, Error, ErrorKind, Finding, Result, registry};
+use mosaic_core::{Check, CheckEntry, Error, ErrorKind, Finding, Result, register_check, registry};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Config, FILE};
 use crate::shell::quoted;
 
 const ID: &str = "gateway.config";
+
+register_check!(CheckEntry {
+    id: ID,
+    looks_at: "the config: which file it is, and whether it can be used; when it is red, nothing else is looked at",
+    yellow: "it holds a secret, and every user of this machine can read it",
+    red: "the file cannot be read, is no JSON, has a key that does not exist or a value out of bounds, or names a tier that this build lacks",
+    cure: "correct the key that is named: `mosaic config schema` has them all; keep others out with `chmod o-r`",
+});
 
 /// Reads the config; `None` when it cannot be used.
 pub(super) async fn look(file: Option<&Path>, deadline: Instant) -> (Check, Option<Config>) {
