@@ -5,7 +5,7 @@ use std::io::{ErrorKind as Io, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mosaic_core::{Check, Error, ErrorKind, Finding, Options, Result};
+use mosaic_core::{Check, CheckEntry, Error, ErrorKind, Finding, Options, Result, register_check};
 
 use crate::config::Config;
 use crate::directory::{self, Found, Owner};
@@ -17,6 +17,22 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// What every file of the engine begins with.
 const MAGIC: &[u8] = b"redb";
+
+// What the checks mean, whatever they find; the section's own is described for every tier.
+register_check!(CheckEntry {
+    id: "redb.owner",
+    looks_at: "who has the data directory",
+    yellow: "",
+    red: "another process has it, and a gateway is to start; or it cannot be read",
+    cure: "stop that process, or give its address to the command by `--url`",
+});
+register_check!(CheckEntry {
+    id: "redb.database",
+    looks_at: "the file in it",
+    yellow: "",
+    red: "it is no database of the engine's, or may not be read and written",
+    cure: "restore it from a copy, run mosaic as the user who owns it, or set `redb.data_dir`",
+});
 
 /// Looks whose the directory is, and at the file in it. A look that takes longer than 2 s, as on a network mount that hangs, is a red one.
 pub(crate) async fn diagnose(options: Options) -> Vec<Check> {
