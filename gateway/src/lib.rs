@@ -33,6 +33,7 @@ pub mod serve;
 mod services;
 mod shell;
 pub mod telemetry;
+mod tls;
 pub mod transfer;
 pub mod turns;
 mod values;

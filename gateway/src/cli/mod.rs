@@ -16,6 +16,7 @@ mod migrate;
 mod offline;
 mod output;
 mod progress;
+mod ready;
 mod serve;
 mod table;
 mod target;
@@ -61,6 +62,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Doctor),
+    Ready(ready::Ready),
     Task(daily::Task),
     Note(daily::Note),
     Search(daily::Search),
@@ -149,6 +151,7 @@ impl Command {
             Self::Serve(_)
             | Self::Migrate(_)
             | Self::Doctor(_)
+            | Self::Ready(_)
             | Self::Config(_)
             | Self::Backends(_)
             | Self::Completions(_)
@@ -161,6 +164,7 @@ impl Command {
         match self {
             Self::Serve(command) => command.run(config).await,
             Self::Doctor(command) => command.run(config).await,
+            Self::Ready(command) => command.run(config).await,
             Self::Task(command) => command.run().await,
             Self::Note(command) => command.run().await,
             Self::Search(command) => command.run().await,

@@ -13,6 +13,7 @@
 mod cancel;
 mod commands;
 mod crash;
+mod deploy;
 mod docs;
 mod embeddings;
 mod harness;
@@ -25,3 +26,4 @@ mod servers;
 mod sessions;
 mod stop;
 mod terminal;
+mod tls;
