@@ -15,7 +15,7 @@ FROM debian:bookworm-slim
 RUN apt-get update && \
     apt-get install --yes --no-install-recommends ca-certificates && \
     rm -rf /var/lib/apt/lists/* && \
-    useradd --system --uid 7420 --user-group --home-dir /var/lib/mosaic --shell /usr/sbin/nologin mosaic
+    useradd --uid 7420 --user-group --no-create-home --home-dir /var/lib/mosaic --shell /usr/sbin/nologin mosaic
 COPY --from=build --chown=root:root /out/usr/local/bin/mosaic /usr/local/bin/mosaic
 COPY --from=build --chown=7420:7420 /out/var/lib/mosaic /var/lib/mosaic
 # By number, so that an orchestrator can see that it is not root.

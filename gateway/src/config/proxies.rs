@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 /// The addresses of proxies that say truly, in `X-Forwarded-For`, for whom they ask.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Vec<String>")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
@@ -31,11 +31,11 @@ impl TrustedProxies {
     /// The key's part of the config's schema.
     pub(super) fn schema() -> Value {
         json!({
-            "type": "array",
+            "type": ["array", "string"],
             "items": { "type": "string" },
             "default": [],
             "description": "The addresses of reverse proxies in front of the gateway, each alone (127.0.0.1) or as a network (10.0.0.0/8): what they \
-                            say in X-Forwarded-For about whom they ask for is believed.",
+                            say in X-Forwarded-For about whom they ask for is believed. As a text, with commas between.",
         })
     }
 }
@@ -44,17 +44,20 @@ fn is_one(network: &IpNet) -> bool {
     network.prefix_len() == network.max_prefix_len()
 }
 
-impl TryFrom<Vec<String>> for TrustedProxies {
-    type Error = &'static str;
-
+impl<'de> Deserialize<'de> for TrustedProxies {
     /// It is not repeated what was no address: it may be a secret in the wrong place.
-    fn try_from(texts: Vec<String>) -> Result<Self, Self::Error> {
-        let network = |text: &String| match (text.parse::<IpNet>(), text.parse::<IpAddr>()) {
-            (Ok(network), _) => Ok(network.trunc()),
-            (_, Ok(address)) => Ok(address.to_canonical().into()),
-            _ => Err("a trusted proxy is an address such as 127.0.0.1, or a network such as 10.0.0.0/8"),
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let network = |text: &str| {
+            let address = |address: IpAddr| IpNet::from(address.to_canonical());
+            text.parse().map(|network: IpNet| network.trunc()).ok().or_else(|| text.parse().map(address).ok())
         };
-        texts.iter().map(network).collect::<Result<_, _>>().map(Self)
+        let networks = match Value::deserialize(deserializer)? {
+            Value::String(text) => text.split(',').map(|text| network(text.trim())).collect(),
+            Value::Array(texts) => texts.iter().map(|text| network(text.as_str()?)).collect(),
+            _ => None,
+        };
+        let expected = "a trusted proxy is an address such as 127.0.0.1, or a network such as 10.0.0.0/8; several are a list";
+        networks.map(Self).ok_or_else(|| D::Error::custom(expected))
     }
 }
 
@@ -62,27 +65,33 @@ impl TryFrom<Vec<String>> for TrustedProxies {
 mod tests {
     use super::*;
 
-    fn proxies(texts: &[&str]) -> Result<TrustedProxies, &'static str> {
-        texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>().try_into()
+    fn proxies(value: Value) -> Result<TrustedProxies, String> {
+        serde_json::from_value(value).map_err(|error| error.to_string())
     }
 
     #[test]
     fn addresses_and_networks_are_trusted_and_nobody_else() {
-        let trusted = proxies(&["127.0.0.1", "10.1.2.3/8", "::1", "2001:db8::/32"]).unwrap();
+        let trusted = proxies(json!(["127.0.0.1", "10.1.2.3/8", "::1", "2001:db8::/32"])).unwrap();
         for address in ["127.0.0.1", "::ffff:127.0.0.1", "10.200.0.1", "::1", "2001:db8:7::1"] {
             assert!(trusted.has(address.parse().unwrap()), "{address}");
         }
         for address in ["127.0.0.2", "11.0.0.1", "::2", "2001:db9::1"] {
             assert!(!trusted.has(address.parse().unwrap()), "{address}");
         }
+        assert_eq!(proxies(json!("127.0.0.1, 10.1.2.3/8,::1,2001:db8::/32")), Ok(trusted.clone()));
         assert_eq!(trusted.shown(), json!(["127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"]));
     }
 
     #[test]
     fn what_is_no_address_is_refused_without_repeating_it() {
-        for text in ["hunter2", "10.0.0.0/33", "127.0.0.1:7420", ""] {
-            let refused = proxies(&[text]).unwrap_err();
-            assert!(refused.starts_with("a trusted proxy is an address") && !refused.contains("hunter2"), "{text}");
+        for value in
+            [json!(["hunter2"]), json!("hunter2"), json!(["10.0.0.0/33"]), json!("127.0.0.1:7420"), json!(""), json!(1234), json!([1234])]
+        {
+            let refused = proxies(value.clone()).unwrap_err();
+            assert!(
+                refused.starts_with("a trusted proxy is an address") && !refused.contains("hunter2") && !refused.contains("1234"),
+                "{value}"
+            );
         }
     }
 }
