@@ -33,6 +33,9 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long a client may take none of what is being sent to it.
 const WRITE_TIME: Duration = Duration::from_secs(60);
 
+/// How long a client may take for its first byte, and as long for the rest of its handshake.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
 /// How large a request's head may be, in bytes, and how many headers it may have, before the connection is ended without a
 /// word. The API answers from half of this on with a problem.
 const HEAD_BYTES: usize = 64 << 10;
@@ -57,6 +60,7 @@ pub(super) struct Server {
     secure: Option<Secure>,
     stop: Stop,
     write_time: Duration,
+    handshake_time: Duration,
 }
 
 /// How a listener that speaks TLS does it.
@@ -71,7 +75,7 @@ impl Server {
     /// Serves the API of an app; over TLS, and over nothing else, with the certificate that is current.
     pub(super) fn new(app: Arc<App>, current: Option<Current>, stop: Stop) -> Self {
         let secure = current.map(|current| Secure { current, refusal: refusal_of_plain(Arc::clone(&app)) });
-        Self { router: router(app), secure, stop, write_time: WRITE_TIME }
+        Self { router: router(app), secure, stop, write_time: WRITE_TIME, handshake_time: HANDSHAKE_TIME }
     }
 
     /// Accepts connections until the gateway stops. One is counted from its first moment on, also while it has yet to shake hands.
@@ -118,10 +122,10 @@ impl Server {
 
     /// Shakes hands, and goes on from there. Who has not come so far has asked for nothing, and is not waited for.
     async fn begin(&self, stream: TcpStream, peer: SocketAddr, secure: Secure) -> Result<(), Broken> {
-        match self.unless_stopped(handshake::opening(&stream)).await? {
+        match self.unless_stopped(handshake::opening(&stream, self.handshake_time)).await? {
             Some(Opening::Tls) => {
                 let current = Arc::clone(&secure.current.borrow());
-                match self.unless_stopped(handshake::shake(self.bounded(stream), current)).await? {
+                match self.unless_stopped(handshake::shake(self.bounded(stream), current, self.handshake_time)).await? {
                     Some(stream) => self.talk(stream, peer, self.router.clone(), KeepAlive::Yes).await,
                     None => Ok(()),
                 }

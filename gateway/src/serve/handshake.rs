@@ -11,9 +11,6 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How long a client may take for its side of it, from the first byte on.
-pub(super) const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-
 /// What each handshake begins with: a record of this type (RFC 8446, 5.1). No method of HTTP does.
 const HANDSHAKE: u8 = 22;
 
@@ -31,10 +28,10 @@ pub(super) enum Opening {
 /// Looks at what a client begins with, and leaves it there to be read.
 ///
 /// # Errors
-/// When the connection breaks, or nothing comes in [`HANDSHAKE_TIME`].
-pub(super) async fn opening(stream: &TcpStream) -> io::Result<Opening> {
+/// When the connection breaks, or nothing comes in time.
+pub(super) async fn opening(stream: &TcpStream, time: Duration) -> io::Result<Opening> {
     let mut first = [0];
-    let length = timeout(HANDSHAKE_TIME, stream.peek(&mut first)).await??;
+    let length = timeout(time, stream.peek(&mut first)).await??;
     Ok(match first[0] {
         _ if length == 0 => Opening::Nothing,
         HANDSHAKE => Opening::Tls,
@@ -46,7 +43,11 @@ pub(super) async fn opening(stream: &TcpStream) -> io::Result<Opening> {
 /// Shakes hands.
 ///
 /// # Errors
-/// When the client cannot, does not want to, or does not come to an end in [`HANDSHAKE_TIME`].
-pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(stream: S, server: Arc<ServerConfig>) -> io::Result<TlsStream<S>> {
-    timeout(HANDSHAKE_TIME, TlsAcceptor::from(server).accept(stream)).await?
+/// When the client cannot, does not want to, or does not come to an end in time.
+pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    server: Arc<ServerConfig>,
+    time: Duration,
+) -> io::Result<TlsStream<S>> {
+    timeout(time, TlsAcceptor::from(server).accept(stream)).await?
 }

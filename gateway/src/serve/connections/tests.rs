@@ -234,6 +234,10 @@ async fn a_client_that_reads_nothing_is_let_go() {
 
 /// A server that speaks TLS, and how its clients do.
 async fn secure_server(limits: Limits) -> (Server, TlsConnector) {
+    secure_server_within(limits, HANDSHAKE_TIME).await
+}
+
+async fn secure_server_within(limits: Limits, handshake_time: Duration) -> (Server, TlsConnector) {
     let Opened { listener, app, stop, tasks, secret } = open(limits).await;
     let made = Made::for_names(&["127.0.0.1"], -1, 30);
     let dir = tempfile::tempdir().unwrap();
@@ -243,7 +247,8 @@ async fn secure_server(limits: Limits) -> (Server, TlsConnector) {
     let pair = files.pair().await.unwrap();
     let current = Watched::new(files, pair, Arc::new(SystemClock)).current();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(super::Server::new(app, Some(current), stop.clone()).accept(listener, limits, tasks.clone()));
+    let accepting = super::Server { handshake_time, ..super::Server::new(app, Some(current), stop.clone()) };
+    tokio::spawn(accepting.accept(listener, limits, tasks.clone()));
     let mut roots = RootCertStore::empty();
     roots.add(made.der).unwrap();
     let client = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
@@ -276,6 +281,17 @@ async fn who_has_yet_to_shake_hands_takes_a_place_and_is_not_waited_for() {
     server.stop.soft.cancel();
     server.tasks.close();
     timeout(SOON, server.tasks.wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_has_an_end() {
+    let (server, _) = secure_server_within(Limits::default(), Duration::from_millis(100)).await;
+    for begun in [&b""[..], b"\x16\x03\x01\x02\x00\x01\x00\x01"] {
+        let mut stream = server.connect().await;
+        // It may have been let go by now.
+        let _ = stream.write_all(begun).await;
+        assert_eq!(to_the_end(&mut stream).await.as_deref(), Some(""), "{begun:?}");
+    }
 }
 
 #[tokio::test]
