@@ -28,8 +28,8 @@ impl Authorities {
     }
 }
 
-/// A client for the server at `base`, which is sent secrets, and has to show a certificate of one of `authorities`, or else of the system's. Nothing is
-/// sent yet.
+/// A client for the server at `base`, which is sent secrets, and has to show a certificate of one of `authorities`, or else of the
+/// system's. Nothing is sent yet.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] when there are no certificate authorities to check an `https` server by.

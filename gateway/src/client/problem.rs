@@ -17,8 +17,8 @@ const PROBLEM_BYTES: usize = 256 << 10;
 const TEXT_CHARS: usize = 2_000;
 
 /// What to do when a gateway is not who it should be.
-const TRUST: &str = "give the url with the name that its certificate has; if an authority of your own signed it, name that one's certificate with --ca-file or \
-                     MOSAIC_CA_FILE; a gateway without TLS has a url with http://";
+const TRUST: &str = "give the url with the name that its certificate has; if an authority of your own signed it, name that one's \
+                     certificate with --ca-file or MOSAIC_CA_FILE; a gateway without TLS has a url with http://";
 
 /// An RFC 9457 problem, as far as it is shown.
 #[derive(Deserialize, Default)]

@@ -75,8 +75,8 @@ enum There {
     Barred(io::Error),
 }
 
-/// Asks whoever listens there whether it is a gateway that is ready. `expected` is what is known of the certificate that it should show: nothing, where the
-/// files cannot be used.
+/// Asks whoever listens there whether it is a gateway that is ready. `expected` is what is known of the certificate that it should
+/// show: nothing, where the files cannot be used.
 pub(super) async fn look(listen: SocketAddr, speaks: Speaks, expected: Option<&Certificate>, deadline: Instant) -> Check {
     let begun = Instant::now();
     let found = if listen.port() == 0 {

@@ -8,8 +8,8 @@ use crate::config::TrustedProxies;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client. Each proxy adds, at the end of the header, who asked it; what is there beyond those that are trusted was written by whoever
-/// wanted to. So it is read from its end, for as long as who says it is trusted.
+/// The address of the client. Each proxy adds, at the end of the header, who asked it; what is there beyond those that are trusted was
+/// written by whoever wanted to. So it is read from its end, for as long as who says it is trusted.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let mut client = peer;
     if !trusted.has(client) {

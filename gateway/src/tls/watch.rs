@@ -80,7 +80,8 @@ impl Watched {
     }
 
     fn replace(&mut self, pair: Pair) {
-        tracing::info!(subjects = pair.certificate.subjects(), until = %pair.certificate.until(), "the certificate has changed, and is shown from now on");
+        let (subjects, until) = (pair.certificate.subjects(), pair.certificate.until());
+        tracing::info!(subjects, %until, "the certificate has changed, and is shown from now on");
         self.reminded = self.clock.now();
         warn_of_standing(&pair.certificate, self.reminded);
         expires(&pair.certificate);

@@ -1,5 +1,5 @@
-//! The ways to run it that are checked in (an image, compose services, a unit of systemd), against the binary: what they tell it, it takes. What their own
-//! tools make of them is not looked at here.
+//! The ways to run it that are checked in (an image, compose services, a unit of systemd), against the binary: what they tell it, it
+//! takes. What their own tools make of them is not looked at here.
 
 use std::collections::BTreeSet;
 use std::fs;

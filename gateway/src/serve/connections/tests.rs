@@ -277,7 +277,11 @@ async fn who_has_yet_to_shake_hands_takes_a_place_and_is_not_waited_for() {
     assert_eq!(&answer, b"HTTP/1.1 200");
     drop(second);
 
+    // This one has the place, since the next one waits for it.
     let _silent = server.connect().await;
+    let next = server.connect().await;
+    let mut shaking = std::pin::pin!(shake(&tls, next));
+    assert!(timeout(Duration::from_millis(100), shaking.as_mut()).await.is_err());
     server.stop.soft.cancel();
     server.tasks.close();
     timeout(SOON, server.tasks.wait()).await.unwrap();

@@ -53,9 +53,9 @@ async fn a_request_over_tls_that_is_under_way_comes_to_its_end() {
     .await;
     signal(gateway.pid(), Signal::TERM);
     eventually("no new connection is taken", PATIENCE, || async { TcpStream::connect(place.address()).await.err() }).await;
-    assert_eq!(idle.to_the_end().await, "", "an idle connection is ended, and told so");
+    assert_eq!(idle.rest().await, "", "an idle connection is ended, and told so");
     assert_eq!(gateway.exit_status(), None, "it waits for the request");
     slow.send(&body[1..]).await;
-    assert!(slow.to_the_end().await.starts_with("HTTP/1.1 201 "));
+    assert!(slow.rest().await.starts_with("HTTP/1.1 201 "));
     assert_eq!(gateway.ended().await, Some(0), "{}", gateway.log());
 }
