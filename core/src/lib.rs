@@ -23,7 +23,7 @@
 //!    # Ok::<(), mosaic_core::Error>(())
 //!    ```
 //!    Its options are the section `acme` of the config: [`Options::parse`] reads it, [`Check::config`] says in `diagnose` that it cannot
-//!    be used.
+//!    be used, and [`register_check!`] what each check means.
 //! 3. Make a binary that has it: `use acme_backend as _; fn main() -> std::process::ExitCode { mosaic_gateway::main() }`. It depends on
 //!    `mosaic-gateway` with `default-features = false`, unless it is to have Mosaic's own tiers too.
 //! 4. Run the behaviour suite on it, by one line in an integration test: `mosaic_tests::behaviour_suite!(acme, Vectors);`, from the package
@@ -49,7 +49,9 @@ pub mod words;
 pub use async_trait::async_trait;
 pub use schemars;
 
-pub use backend::{Backend, BackendEntry, BoxFuture, Check, Finding, HelperEntry, Opening, Options, Place, Service, Sharing, Status};
+pub use backend::{
+    Backend, BackendEntry, BoxFuture, Check, CheckEntry, Finding, HelperEntry, Opening, Options, Place, Service, Sharing, Status,
+};
 pub use cache::Cache;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{CountingIds, Id, IdSource, RandomIds};

@@ -2,6 +2,8 @@
 //! errors like those of a storage in this process. What must not come in: terminals, files, where the token came from.
 
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http;
 mod problem;
 mod url;

@@ -19,6 +19,9 @@ pub mod doctor;
 pub mod documents;
 pub mod embedding;
 pub mod first_admin;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod lease;
 pub mod migration;
@@ -26,6 +29,8 @@ pub mod models;
 pub mod open;
 pub mod presence;
 pub mod records;
+#[doc(hidden)]
+pub mod reference;
 pub mod schema;
 pub mod search;
 pub mod secret;

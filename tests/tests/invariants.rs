@@ -7,8 +7,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mosaic_gateway as _;
 use serde_json::Value;
+
+#[path = "invariants/architecture.rs"]
+mod architecture;
+#[path = "invariants/reference.rs"]
+mod reference;
 
 /// What only some tier needs; the others must be free of it.
 const FEDERATED: &[&str] = &["mosaic-federated", "pgvector", "redis"];
@@ -223,7 +227,7 @@ fn every_tier_that_a_feature_builds_in_is_registered() {
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let silent: Vec<_> = ["core", "backends", "gateway", "tests", "examples"]
+    let silent: Vec<_> = ["core", "backends", "gateway", "tests", "examples", "fuzz"]
         .iter()
         .flat_map(|directory| sources(&root().join(directory)))
         .filter(|(_, text)| !text.starts_with("//! "))

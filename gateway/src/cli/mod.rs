@@ -9,6 +9,8 @@ mod connect;
 mod daily;
 mod doctor;
 mod export;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod import;
 mod interrupt;
 mod man;
@@ -44,6 +46,13 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
+/// How commands end: their exit codes, for the reference.
+pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done; of `mosaic doctor`: nothing is red, with `--strict` nothing is yellow either"),
+    (1, "failed, in part or as a whole; of `mosaic doctor`: something is red, with `--strict` red or yellow"),
+    (2, "wrong usage: a command, an option or a value that does not exist, or one that is missing; nothing was done"),
+];
+
 /// Where options that many commands have stand in their help: behind a command's own, before `--help`.
 const COMMON: usize = 900;
 
@@ -78,6 +87,11 @@ enum Command {
     Backends(backends::Backends),
     Completions(completions::Completions),
     Man(man::Man),
+}
+
+/// The commands and options, for the reference.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the arguments, runs the command and says how it went.

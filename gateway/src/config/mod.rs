@@ -6,6 +6,9 @@
 //! directory, or from the working directory without a file. An empty variable counts as not set.
 
 mod environment;
+mod exposed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod limits;
 mod log;
 mod models;
@@ -28,6 +31,7 @@ use mosaic_core::{Error, ErrorKind, Result, registry};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub(crate) use environment::{settled, variable};
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use models::{ChatModel, EmbeddingModel, Models};

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use mosaic_core::{Check, Error, ErrorKind, Finding};
+use mosaic_core::{Check, CheckEntry, Error, ErrorKind, Finding, register_check};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +23,14 @@ use crate::serve::{choose_another, reached, refused};
 use crate::tls::{Certificate, Files, Probe};
 
 const ID: &str = "gateway.listen";
+
+register_check!(CheckEntry {
+    id: ID,
+    looks_at: "who answers at `listen`: green when nobody does, or a gateway that is ready",
+    yellow: "a gateway that starts, stops, or does without a part of it; or this machine does not let us ask",
+    red: "a gateway that is not ready, something that is no gateway or does not answer, or the address is another machine's",
+    cure: "see what the other checks say, and the gateway's log; `ss -ltnp` says who is there; choose another address by `listen`",
+});
 const SERVICE: &str = "gateway";
 
 /// How much of an answer is read, in bytes.

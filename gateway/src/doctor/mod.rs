@@ -10,7 +10,7 @@ mod report;
 use std::path::Path;
 use std::time::Duration;
 
-use mosaic_core::{BackendEntry, Check, Error, ErrorKind, Result, registry};
+use mosaic_core::{BackendEntry, Check, CheckEntry, Error, ErrorKind, Result, registry};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -94,6 +94,24 @@ async fn diagnose(entry: &BackendEntry, config: &Config, command: &'static str, 
         ),
     }
 }
+
+/// The checks that any tier may have, whatever it is: those of a section that cannot be used, and of looks that failed.
+pub(crate) const OF_ANY_TIER: &[CheckEntry] = &[
+    CheckEntry {
+        id: "TIER.config",
+        looks_at: "the tier's section of the config; it is there only when it is red, in the place of the tier's others",
+        yellow: "",
+        red: "a key does not exist or holds what cannot be used, or a file that it names cannot be read",
+        cure: "correct the key that is named: `mosaic config schema` has them all",
+    },
+    CheckEntry {
+        id: "TIER.checks",
+        looks_at: "the looking itself; it is there only when it is red, in the place of the tier's others",
+        yellow: "",
+        red: "the tier's checks do not come to an end within 2.5 s, or broke off by a fault in its backend",
+        cure: "look again, and if it stays so, at what the tier is configured with: `mosaic config show`",
+    },
+];
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::cursor::CursorKey;
+use super::following::Following;
 use super::health::Pulse;
 use super::problem::{Problem, UNAVAILABLE};
 use crate::auth::Authenticator;
@@ -61,6 +62,8 @@ pub struct App {
     pub(super) room: Arc<Semaphore>,
     /// The same for each that follows a turn.
     pub(super) followers: Arc<Semaphore>,
+    /// How many of those each person has.
+    pub(super) following: Following,
     data: OnceLock<Arc<Data>>,
 }
 
@@ -79,7 +82,8 @@ impl App {
     /// An app that is starting.
     pub fn new(parts: Parts) -> Arc<Self> {
         let [room, followers] = [parts.limits.requests; 2].map(|places| Arc::new(Semaphore::new(places)));
-        Arc::new(Self { parts, room, followers, data: OnceLock::new() })
+        let following = Following::new(parts.limits.requests);
+        Arc::new(Self { parts, room, followers, following, data: OnceLock::new() })
     }
 
     /// Opens the API to a backend's data. The first backend stays.

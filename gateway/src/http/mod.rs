@@ -9,8 +9,11 @@ mod docs;
 mod doctor;
 mod embeddings;
 mod etag;
+mod following;
 mod forwarded;
 mod front;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod held;
 mod list;
@@ -39,6 +42,11 @@ use mosaic_core::Kind;
 pub use app::{App, Look, Parts, Peer};
 
 use problem::{NOT_FOUND, Problem, TLS_REQUIRED};
+
+/// Every sort of problem, for the reference: its code, its status, what it means, and what to do.
+pub(crate) fn problems() -> impl Iterator<Item = [String; 4]> {
+    problem::CODES.iter().map(|code| [code.name.to_owned(), code.status.as_u16().to_string(), code.title.to_owned(), code.cure.to_owned()])
+}
 
 /// The paths that carry streams: without a limit on their bodies and on their time.
 const IMPORT: &str = "/api/v1/import";

@@ -59,7 +59,7 @@ async fn caller(app: &App, request: &Parts) -> Result<Caller, Problem> {
 }
 
 /// The bearer token of a request (RFC 6750, 2.1): `None` without the header, empty when it holds something else.
-fn secret(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn secret(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
     if values.next().is_some() {

@@ -4,6 +4,8 @@
 //! again.
 
 mod calls;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod protocol;
 
 use std::collections::VecDeque;

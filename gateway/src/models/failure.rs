@@ -1,6 +1,9 @@
 //! What goes wrong between the gateway and a model server, and whose fault it may be. What must not come in: the key that the server is
 //! shown; a server that repeats it is not quoted with it.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::{Duration, SystemTime};

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(crate) struct Files {
 pub(super) struct Contents {
     certificate: Vec<u8>,
     key: Vec<u8>,
+    is_exposed: bool,
 }
 
 /// What contents are told from others by.
@@ -40,6 +42,8 @@ pub(super) type Fingerprint = [u8; 32];
 /// A certificate with its key, as a server uses them.
 pub(crate) struct Pair {
     pub(crate) certificate: Certificate,
+    /// Whether every user of this machine can read the key.
+    pub(crate) is_exposed: bool,
     pub(super) server: Arc<ServerConfig>,
     pub(super) fingerprint: Fingerprint,
 }
@@ -78,7 +82,9 @@ impl Files {
     fn contents_now(&self) -> Result<Contents> {
         let certificate = read(&self.certificate).map_err(|error| unreadable("certificate", CERTIFICATE, &self.certificate, error))?;
         let key = read(&self.key).map_err(|error| unreadable("key", KEY, &self.key, error))?;
-        Ok(Contents { certificate, key })
+        // One that is gone by now is no longer to be read.
+        let mode = std::fs::metadata(&self.key).map_or(0, |metadata| metadata.permissions().mode());
+        Ok(Contents { certificate, key, is_exposed: mode & 0o004 != 0 })
     }
 
     /// What the contents of these files are.
@@ -116,7 +122,7 @@ impl Files {
                 .hint("keys are RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519"),
         })?;
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Pair { certificate, server: Arc::new(server), fingerprint: contents.fingerprint() })
+        Ok(Pair { certificate, is_exposed: contents.is_exposed, server: Arc::new(server), fingerprint: contents.fingerprint() })
     }
 }
 
@@ -195,7 +201,9 @@ mod tests {
 
     #[test]
     fn a_pair_is_told_from_another() {
-        let of = |made: &Made| Contents { certificate: made.certificate.clone().into(), key: made.key.clone().into() }.fingerprint();
+        let of = |made: &Made| {
+            Contents { certificate: made.certificate.clone().into(), key: made.key.clone().into(), is_exposed: false }.fingerprint()
+        };
         let (one, other) = (Made::for_names(&["a.example"], -1, 30), Made::for_names(&["a.example"], -1, 30));
         assert_eq!(of(&one), of(&one));
         assert_ne!(of(&one), of(&other));

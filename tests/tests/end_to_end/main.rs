@@ -12,6 +12,7 @@
 
 mod cancel;
 mod commands;
+mod contract;
 mod crash;
 mod deploy;
 mod docs;

@@ -3,15 +3,14 @@
 use serde_json::Value;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::world::{Authority, Connection, place, start, url};
+use super::world::{Authority, Connection, Signed, place, start, url};
 use crate::harness::Client;
 
 #[tokio::test]
 async fn it_is_reached_over_tls_by_those_who_trust_its_authority() {
     let authority = Authority::new();
     let place = place(&authority);
-    let signed = authority.sign();
-    signed.put(&place);
+    authority.sign().put(&place);
     let gateway = start(&place).await;
     let log = gateway.log();
     assert!(log.contains(&format!("url=\"{}\"", url(&place))), "{log}");
@@ -82,6 +81,9 @@ async fn the_doctor_looks_at_the_certificate_and_at_who_answers() {
     authority.sign_expired().put(&place);
     is(&look(&place).await, 0, "gateway.certificate", "red", "expired since 2021-01-01");
     authority.sign().put(&place);
+    Signed::expose(&place, true);
+    is(&look(&place).await, 0, "gateway.certificate", "yellow", "every user of this machine can read its key");
+    Signed::expose(&place, false);
     let found = look(&place).await;
     is(&found, 0, "gateway.certificate", "green", "for localhost, until 4096-01-01");
     is(&found, 1, "gateway.listen", "green", "no gateway runs here");

@@ -1,6 +1,8 @@
 //! What the tests of TLS have in common: an authority of one's own, what it signs, and connections that trust it alone.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
@@ -71,7 +73,13 @@ impl Signed {
     /// Puts it where the gateway of this place reads it.
     pub(super) fn put(&self, place: &Place) {
         place.write("tls.key", &self.key);
+        Self::expose(place, false);
         place.write("tls.crt", &self.certificate);
+    }
+
+    /// Whether every user of this machine can read the key that was put there.
+    pub(super) fn expose(place: &Place, is_exposed: bool) {
+        std::fs::set_permissions(place.path("tls.key"), Permissions::from_mode(if is_exposed { 0o644 } else { 0o600 })).unwrap();
     }
 }
 
