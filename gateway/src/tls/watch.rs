@@ -37,7 +37,7 @@ pub(crate) struct Watched {
 impl Watched {
     /// Watches over a pair that was read from these files.
     pub(crate) fn new(files: Files, pair: Pair, clock: Arc<dyn Clock>) -> Self {
-        let Pair { certificate, server, fingerprint } = pair;
+        let Pair { certificate, server, fingerprint, .. } = pair;
         expires(&certificate);
         let reminded = clock.now();
         Self { files, clock, certificate, fingerprint, current: watch::Sender::new(server), trouble: None, reminded }

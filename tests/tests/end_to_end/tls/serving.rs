@@ -10,7 +10,8 @@ use crate::harness::Client;
 async fn it_is_reached_over_tls_by_those_who_trust_its_authority() {
     let authority = Authority::new();
     let place = place(&authority);
-    authority.sign().put(&place);
+    let signed = authority.sign();
+    signed.put(&place);
     let gateway = start(&place).await;
     let log = gateway.log();
     assert!(log.contains(&format!("url=\"{}\"", url(&place))), "{log}");
