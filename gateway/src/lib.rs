@@ -38,6 +38,7 @@ pub mod serve;
 mod services;
 mod shell;
 pub mod telemetry;
+mod tls;
 pub mod transfer;
 pub mod turns;
 mod values;

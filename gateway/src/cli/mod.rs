@@ -18,6 +18,7 @@ mod migrate;
 mod offline;
 mod output;
 mod progress;
+mod ready;
 mod serve;
 mod table;
 mod target;
@@ -70,6 +71,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Doctor),
+    Ready(ready::Ready),
     Task(daily::Task),
     Note(daily::Note),
     Search(daily::Search),
@@ -163,6 +165,7 @@ impl Command {
             Self::Serve(_)
             | Self::Migrate(_)
             | Self::Doctor(_)
+            | Self::Ready(_)
             | Self::Config(_)
             | Self::Backends(_)
             | Self::Completions(_)
@@ -175,6 +178,7 @@ impl Command {
         match self {
             Self::Serve(command) => command.run(config).await,
             Self::Doctor(command) => command.run(config).await,
+            Self::Ready(command) => command.run(config).await,
             Self::Task(command) => command.run().await,
             Self::Note(command) => command.run().await,
             Self::Search(command) => command.run().await,

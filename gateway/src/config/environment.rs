@@ -1,5 +1,5 @@
-//! The environment's part of the config: `MOSAIC_TIER`, `MOSAIC_LISTEN`, and `MOSAIC_<SECTION>__<KEY>` for keys in sections,
-//! as in `MOSAIC_FEDERATED__POSTGRES__URL`. Other names that begin with `MOSAIC_` are left alone.
+//! The environment's part of the config: `MOSAIC_TIER`, `MOSAIC_LISTEN`, `MOSAIC_TRUSTED_PROXIES`, and `MOSAIC_<SECTION>__<KEY>`
+//! for keys in sections, as in `MOSAIC_FEDERATED__POSTGRES__URL`. Other names that begin with `MOSAIC_` are left alone.
 //!
 //! A variable is a text, and stays one (a password of digits is no number) unless the schema says that its key takes
 //! no text: then it is read as JSON.
@@ -12,7 +12,7 @@ use mosaic_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 /// The keys outside of any section that have a variable.
-const TOP: &[&str] = &["tier", "listen"];
+const TOP: &[&str] = &["tier", "listen", "trusted_proxies"];
 
 /// The variable that sets a key, if one does.
 pub(crate) fn variable(key: &str) -> Option<String> {

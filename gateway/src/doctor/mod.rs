@@ -2,6 +2,7 @@
 //! `mosaic config check` wants to know before it goes on. Looking changes nothing: nothing is opened, started or migrated.
 //! What must not come in: how a report is shown.
 
+mod certificate;
 mod config;
 mod listen;
 mod report;
@@ -16,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::Config;
 use crate::open;
 
+use listen::Speaks;
 pub use report::{Report, schema};
 
 /// How long all looks together may take. A check has 2 s of its own; what then still hangs is said to hang.
@@ -28,8 +30,8 @@ pub async fn run(file: Option<&Path>) -> Report {
     let (checked, read) = config::look(file, deadline).await;
     let Some(config) = read else { return Report::new(None, vec![checked]) };
     let Ok(entry) = registry::backend(&config.tier) else { return Report::new(Some(config.tier), vec![checked]) };
-    let (of_tier, answer) = tokio::join!(diagnose(entry, &config, "doctor", deadline), listen::look(config.listen, deadline));
-    let checks = [checked].into_iter().chain(of_tier).chain([answer]).collect();
+    let (of_tier, own) = tokio::join!(diagnose(entry, &config, "doctor", deadline), own(&config, deadline));
+    let checks = [checked].into_iter().chain(of_tier).chain(own).collect();
     Report::new(Some(config.tier), checks)
 }
 
@@ -37,9 +39,25 @@ pub async fn run(file: Option<&Path>) -> Report {
 pub async fn of_running(config: &Config) -> Report {
     let deadline = Instant::now() + DEADLINE;
     let Ok(entry) = registry::backend(&config.tier) else { return Report::new(Some(config.tier.clone()), Vec::new()) };
-    let (of_tier, answer) = tokio::join!(diagnose(entry, config, "doctor", deadline), listen::look(config.listen, deadline));
-    let checks = [config::in_use(config)].into_iter().chain(of_tier).chain([answer]).collect();
+    let (of_tier, own) = tokio::join!(diagnose(entry, config, "doctor", deadline), own(config, deadline));
+    let checks = [config::in_use(config)].into_iter().chain(of_tier).chain(own).collect();
     Report::new(Some(config.tier.clone()), checks)
+}
+
+/// Looks at what is the gateway's own: its certificate, if it has one, and who answers where it would.
+async fn own(config: &Config, deadline: Instant) -> Vec<Check> {
+    let (checked, certificate) = certificate::look(config, deadline).await.unzip();
+    let certificate = certificate.flatten();
+    let answer = listen::look(config.listen, Speaks::by(config), certificate.as_ref(), deadline).await;
+    checked.into_iter().chain([answer]).collect()
+}
+
+/// Whether the gateway of this config runs and is ready; answers what it does without.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] when it is not, or not yet, or no more; and what else is in its place.
+pub async fn is_ready(config: &Config) -> Result<Vec<String>> {
+    listen::is_ready(config.listen, Speaks::by(config), Instant::now() + DEADLINE).await
 }
 
 /// What the tier of the config finds, examined for a command.

@@ -16,7 +16,7 @@ use super::following::Following;
 use super::health::Pulse;
 use super::problem::{Problem, UNAVAILABLE};
 use crate::auth::Authenticator;
-use crate::config::Limits;
+use crate::config::{Limits, TrustedProxies};
 use crate::doctor::Report;
 use crate::embedding::QueryVectors;
 use crate::models::{Chat, Embeddings};
@@ -24,7 +24,7 @@ use crate::records::Records;
 use crate::search::Searcher;
 use crate::turns::{Turns, TurnsParts};
 
-/// The address a request comes from, as an extension of the request.
+/// The address that a request's connection comes from, as an extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
@@ -35,6 +35,8 @@ pub type Look = Arc<dyn Fn() -> BoxFuture<'static, Report> + Send + Sync>;
 pub struct Parts {
     /// What the gateway bears.
     pub limits: Limits,
+    /// Whose word about where a request comes from counts.
+    pub trusted_proxies: TrustedProxies,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where new ids come from.

@@ -47,10 +47,16 @@ async fn every_block_of_json_can_be_read_and_every_config_be_used() {
             }
             configs += 1;
             let place = Place::new();
-            for file in named_files(&value) {
+            let tls = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            for (key, file) in named_files(&value) {
                 let path = place.path(&file);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, "secret\n").unwrap();
+                let text = match key.as_str() {
+                    "certificate_file" => tls.cert.pem(),
+                    "key_file" => tls.signing_key.serialize_pem(),
+                    _ => "secret\n".to_owned(),
+                };
+                fs::write(path, text).unwrap();
             }
             place.write("mosaic.config.json", &block.text);
             let outcome = place.run(&["config", "check"]).await;
@@ -60,11 +66,12 @@ async fn every_block_of_json_can_be_read_and_every_config_be_used() {
     assert!(configs > 0, "no page shows a config");
 }
 
-/// The files that a config names, wherever it does: those of secrets.
-fn named_files(value: &Value) -> Vec<String> {
+/// The files that a config names, wherever it does, each with its key.
+fn named_files(value: &Value) -> Vec<(String, String)> {
     match value {
         Value::Object(fields) => {
-            let named = fields.iter().filter(|(key, _)| key.ends_with("_file")).filter_map(|(_, value)| value.as_str().map(str::to_owned));
+            let named = fields.iter().filter(|(key, _)| key.ends_with("_file"));
+            let named = named.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
             named.chain(fields.values().flat_map(named_files)).collect()
         }
         Value::Array(items) => items.iter().flat_map(named_files).collect(),

@@ -104,22 +104,28 @@ async fn whoever_follows_keeps_out_others_that_do_and_nothing_else() {
     let gate = Arc::new(Notify::new());
     let opens = Arc::clone(&gate);
     model.on("Wait", move |_| Reply::text("I wait. ").then(Step::Until(Arc::clone(&opens))));
-    let ada = gateway.person("ada").await.client;
-    let session = session(&ada).await;
-    let mut first = ada.say(&session, "Wait.").await;
-    first.until("it waits", |seen| !seen.draft.is_empty()).await;
-    let second = ada.follow(&session, None).await;
-    ada.get(&format!("/api/v1/sessions/{session}/events")).await.problem(503, "overloaded");
-    for _ in 0..5 {
-        ada.get(&messages_of(&session)).await.expect(200);
-        ada.create("notes", json!({ "title": "meanwhile" })).await;
+    // One person has one place of the two.
+    let mut under_way = Vec::new();
+    for login in ["ada", "ben"] {
+        let person = gateway.person(login).await.client;
+        let session = session(&person).await;
+        let mut events = person.say(&session, "Wait.").await;
+        events.until("it waits", |seen| !seen.draft.is_empty()).await;
+        under_way.push(events);
     }
-    gate.notify_one();
-    for events in [first, second] {
+    let cleo = gateway.person("cleo").await.client;
+    let session = session(&cleo).await;
+    cleo.get(&format!("/api/v1/sessions/{session}/events")).await.problem(503, "overloaded");
+    for _ in 0..5 {
+        cleo.get(&messages_of(&session)).await.expect(200);
+        cleo.create("notes", json!({ "title": "meanwhile" })).await;
+    }
+    for events in under_way {
+        gate.notify_one();
         assert_eq!(events.all().await.finish(), Some("answered"));
     }
     followers(&gateway, 0).await;
-    ada.follow(&session, None).await.all().await;
+    cleo.follow(&session, None).await.all().await;
     gateway.stop().await;
 }
 
