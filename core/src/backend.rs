@@ -164,6 +164,22 @@ pub struct HelperEntry {
     pub run: fn(Vec<std::ffi::OsString>) -> std::process::ExitCode,
 }
 
+/// What a check of a backend's means, whatever it finds: what the reference says of it. Const-constructible, and submitted with
+/// [`crate::register_check!`]. Texts are half sentences, as in a table, without a full stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckEntry {
+    /// The [id](Check::id) of its findings.
+    pub id: &'static str,
+    /// What is looked at.
+    pub looks_at: &'static str,
+    /// What makes it yellow; empty when nothing does.
+    pub yellow: &'static str,
+    /// What makes it red; empty when nothing does.
+    pub red: &'static str,
+    /// What to do about either. A finding's own remediation is more to the point.
+    pub cure: &'static str,
+}
+
 /// One finding: what was looked at, how it is, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Check {

@@ -3,9 +3,11 @@
 //!
 //! # Writing a backend
 //!
-//! `examples/toy-backend` in the repository is a whole one, written as from outside, and `examples/toy-gateway` a binary that has it.
+//! `docs/guides/writing-a-backend.md` in the repository leads through it, along a whole one that is written as from outside:
+//! `examples/redb-backend`, with its binary in `examples/redb-gateway`. `examples/toy-backend` is the least that can be one.
 //!
 //! 1. Implement [`Storage`], [`Cache`] and, if it keeps embeddings, [`VectorIndex`]. [`memory`] is the example to read first.
+//!    Who may do what is in [`rules`], for a backend that gives them its records in a transaction.
 //!    Sign-ins and the like need a cache that every gateway on the same data sees; where there is one gateway, [`memory::MemoryCache`] will do.
 //! 2. Offer it under a tier's name:
 //!    ```
@@ -23,11 +25,11 @@
 //!    # Ok::<(), mosaic_core::Error>(())
 //!    ```
 //!    Its options are the section `acme` of the config: [`Options::parse`] reads it, [`Check::config`] says in `diagnose` that it cannot
-//!    be used.
+//!    be used, and [`register_check!`] what each check means.
 //! 3. Make a binary that has it: `use acme_backend as _; fn main() -> std::process::ExitCode { mosaic_gateway::main() }`. It depends on
 //!    `mosaic-gateway` with `default-features = false`, unless it is to have Mosaic's own tiers too.
-//! 4. Run the behaviour suite on it, by one line in an integration test: `mosaic_tests::behaviour_suite!(acme, Vectors);`, from the package
-//!    `mosaic-tests` with `default-features = false`.
+//! 4. Run the behaviour suite and the visibility oracle on it, by a line each in an integration test: `mosaic_tests::behaviour_suite!(acme, Vectors);`
+//!    and `mosaic_tests::visibility_oracle!(acme);`, from the package `mosaic-tests` with `default-features = false`.
 
 pub mod backend;
 pub mod cache;
@@ -38,6 +40,7 @@ pub mod model;
 pub mod query;
 pub mod refusal;
 pub mod registry;
+pub mod rules;
 pub mod scope;
 pub mod search;
 pub mod secret;
@@ -50,7 +53,9 @@ pub mod words;
 pub use async_trait::async_trait;
 pub use schemars;
 
-pub use backend::{Backend, BackendEntry, BoxFuture, Check, Finding, HelperEntry, Opening, Options, Place, Service, Sharing, Status};
+pub use backend::{
+    Backend, BackendEntry, BoxFuture, Check, CheckEntry, Finding, HelperEntry, Opening, Options, Place, Service, Sharing, Status,
+};
 pub use cache::Cache;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{CountingIds, Id, IdSource, RandomIds};

@@ -1,11 +1,12 @@
-//! The registry: which tiers and helpers this build has. Crates submit; linking one is enough.
+//! The registry: which tiers and helpers this build has, and what their checks mean. Crates submit; linking one is enough.
 //!
 //! A binary holds a crate's submissions only if it names the crate (`use acme_backend as _;`).
 
-use crate::{BackendEntry, Error, ErrorKind, HelperEntry, Result};
+use crate::{BackendEntry, CheckEntry, Error, ErrorKind, HelperEntry, Result};
 
 inventory::collect!(BackendEntry);
 inventory::collect!(HelperEntry);
+inventory::collect!(CheckEntry);
 
 /// Offers a tier: `register_backend!(BackendEntry { … });`
 #[macro_export]
@@ -18,6 +19,14 @@ macro_rules! register_backend {
 /// Offers a helper program: `register_helper!(HelperEntry { … });`
 #[macro_export]
 macro_rules! register_helper {
+    ($entry:expr) => {
+        $crate::__private::inventory::submit! { $entry }
+    };
+}
+
+/// Says what a check means: `register_check!(CheckEntry { … });`
+#[macro_export]
+macro_rules! register_check {
     ($entry:expr) => {
         $crate::__private::inventory::submit! { $entry }
     };
@@ -56,6 +65,13 @@ pub fn known_tiers() -> Result<Vec<&'static str>> {
 /// The helper with this name, if this build has it.
 pub fn helper(name: &str) -> Option<&'static HelperEntry> {
     inventory::iter::<HelperEntry>().find(|entry| entry.name == name)
+}
+
+/// What the checks of this build mean, by id.
+pub fn checks() -> Vec<&'static CheckEntry> {
+    let mut checks: Vec<_> = inventory::iter::<CheckEntry>().collect();
+    checks.sort_unstable_by_key(|check| check.id);
+    checks
 }
 
 fn sorted(mut entries: Vec<&'static BackendEntry>) -> Result<Vec<&'static BackendEntry>> {

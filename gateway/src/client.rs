@@ -2,6 +2,8 @@
 //! errors like those of a storage in this process. What must not come in: terminals, files, where the token came from.
 
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http;
 mod problem;
 mod url;
@@ -19,8 +21,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use events::{End, Event, Events};
+pub use http::Authorities;
 pub(crate) use http::http_client;
-pub(crate) use problem::cause;
+pub(crate) use problem::{cause, is_of_tls};
 use problem::{failed, problem};
 use url::parse;
 
@@ -72,7 +75,17 @@ impl Client {
     /// [`ErrorKind::Config`] for what is no such URL, and when there are no certificate authorities to check an `https` one by.
     pub fn new(url: &str, token: TokenSecret) -> Result<Self> {
         let base = parse(url)?;
-        let http = http_client(&base)?;
+        let http = http_client(&base, None)?;
+        Ok(Self { http, base, token, view_all: false })
+    }
+
+    /// The same, which trusts these authorities and no others to say who an `https` gateway is.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn trusting(authorities: Authorities, url: &str, token: TokenSecret) -> Result<Self> {
+        let base = parse(url)?;
+        let http = http_client(&base, Some(authorities))?;
         Ok(Self { http, base, token, view_all: false })
     }
 

@@ -20,6 +20,9 @@ pub mod doctor;
 pub mod documents;
 pub mod embedding;
 pub mod first_admin;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod lease;
 pub mod migration;
@@ -27,6 +30,8 @@ pub mod models;
 pub mod open;
 pub mod presence;
 pub mod records;
+#[doc(hidden)]
+pub mod reference;
 pub mod schema;
 pub mod search;
 pub mod secret;
@@ -34,6 +39,7 @@ pub mod serve;
 mod services;
 mod shell;
 pub mod telemetry;
+mod tls;
 pub mod transfer;
 pub mod turns;
 mod values;

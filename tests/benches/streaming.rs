@@ -235,7 +235,7 @@ impl Gateway {
         let mut chat = model.section();
         let more = json!({ "turns": sessions, "turn_seconds": 3_600, "max_tokens": 1_000_000 });
         chat.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let config = json!({ "tier": tier, "models": { "chat": chat }, "limits": { "requests": sessions + 64 } });
+        let config = json!({ "tier": tier, "models": { "chat": chat }, "limits": { "requests": 4 * sessions + 64 } });
         std::fs::write(dir.join("mosaic.config.json"), config.to_string()).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mosaic-tests"));

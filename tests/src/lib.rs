@@ -9,5 +9,7 @@ pub mod behaviour;
 pub mod chat_model;
 pub mod generator;
 #[cfg(feature = "services")]
+pub mod measure;
+#[cfg(feature = "services")]
 pub mod services;
 pub mod visibility;

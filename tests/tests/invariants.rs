@@ -7,8 +7,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mosaic_gateway as _;
 use serde_json::Value;
+
+#[path = "invariants/architecture.rs"]
+mod architecture;
+#[path = "invariants/reference.rs"]
+mod reference;
 
 /// What only some tier needs; the others must be free of it.
 const FEDERATED: &[&str] = &["mosaic-federated", "pgvector", "redis"];
@@ -174,28 +178,44 @@ fn a_gateway_holds_only_the_tiers_it_was_built_with() {
 #[test]
 fn a_backend_of_ones_own_needs_core_alone_and_nothing_of_ours_needs_it() {
     let packages = packages();
-    let names = |package: &Value| -> BTreeSet<String> {
-        package["dependencies"].as_array().unwrap().iter().map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
+    let names = |package: &Value, development: bool| -> BTreeSet<String> {
+        let dependencies = package["dependencies"].as_array().unwrap().iter();
+        let wanted = dependencies.filter(|dependency| development || dependency["kind"] != "dev");
+        wanted.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
     };
-    let toy = packages.iter().find(|package| package["name"] == "toy-backend").unwrap();
-    assert_eq!(among(&names(toy), &["mosaic", "toy", "inventory"]), ["mosaic-core"], "for its tests neither");
-    let manifest = std::fs::read_to_string(toy["manifest_path"].as_str().unwrap()).unwrap();
-    assert!(!manifest.contains("inventory"), "registering goes through core");
+    // For its tests, one has the behaviour suite, and the other does without.
+    for (backend, for_tests, users) in [
+        ("toy-backend", &["mosaic-core"][..], ["mosaic-tests", "toy-gateway"].as_slice()),
+        ("redb-backend", &["mosaic-core", "mosaic-tests"], &["redb-gateway"]),
+    ] {
+        let package = packages.iter().find(|package| package["name"] == backend).unwrap();
+        assert_eq!(among(&names(package, false), &["mosaic", "toy", "inventory"]), ["mosaic-core"], "{backend}");
+        assert_eq!(among(&names(package, true), &["mosaic", "toy", "inventory"]), for_tests, "{backend}, for its tests");
+        let manifest = std::fs::read_to_string(package["manifest_path"].as_str().unwrap()).unwrap();
+        assert!(!manifest.contains("inventory"), "registering goes through core");
 
-    let users = packages.iter().filter(|package| names(package).contains("toy-backend"));
-    let users: BTreeSet<_> = users.map(|package| package["name"].as_str().unwrap()).collect();
-    assert_eq!(users, BTreeSet::from(["mosaic-tests", "toy-gateway"]));
+        let found = packages.iter().filter(|package| names(package, true).contains(backend));
+        let found: BTreeSet<_> = found.map(|package| package["name"].as_str().unwrap()).collect();
+        assert_eq!(found, users.iter().copied().collect(), "who uses {backend}");
+    }
 }
 
 #[test]
 fn a_gateway_with_a_backend_of_ones_own_is_three_lines() {
-    let text = std::fs::read_to_string(root().join("examples/toy-gateway/src/main.rs")).unwrap();
-    let code = without_comments(&text);
-    let lines: Vec<_> = code.lines().map(str::trim).filter(|line| !["", "}"].contains(line)).collect();
-    assert_eq!(lines, ["use toy_backend as _;", "fn main() -> std::process::ExitCode {", "mosaic_gateway::main()"]);
+    for name in ["toy", "redb"] {
+        let (gateway, backend) = (format!("{name}-gateway"), format!("{name}-backend"));
+        let text = std::fs::read_to_string(root().join("examples").join(&gateway).join("src/main.rs")).unwrap();
+        let code = without_comments(&text);
+        let lines: Vec<_> = code.lines().map(str::trim).filter(|line| !["", "}"].contains(line)).collect();
+        assert_eq!(
+            lines,
+            [format!("use {name}_backend as _;").as_str(), "fn main() -> std::process::ExitCode {", "mosaic_gateway::main()"]
+        );
 
-    let built_from = dependencies("toy-gateway", &["-e", "normal,build"]);
-    assert_eq!(among(&built_from, &["mosaic", "toy"]), ["mosaic-core", "mosaic-gateway", "toy-backend", "toy-gateway"]);
+        let built_from = dependencies(&gateway, &["-e", "normal,build"]);
+        let ours = among(&built_from, &["mosaic", "toy", "redb-backend", "redb-gateway"]);
+        assert_eq!(ours, ["mosaic-core", "mosaic-gateway", &backend, &gateway]);
+    }
 }
 
 #[test]
@@ -223,7 +243,7 @@ fn every_tier_that_a_feature_builds_in_is_registered() {
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let silent: Vec<_> = ["core", "backends", "gateway", "tests", "examples"]
+    let silent: Vec<_> = ["core", "backends", "gateway", "tests", "examples", "fuzz"]
         .iter()
         .flat_map(|directory| sources(&root().join(directory)))
         .filter(|(_, text)| !text.starts_with("//! "))

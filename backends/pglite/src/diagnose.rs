@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mosaic_core::{Check, Error, ErrorKind, Finding, Options, Result};
+use mosaic_core::{Check, CheckEntry, Error, ErrorKind, Finding, Options, Result, register_check};
 
 use crate::config::Config;
 use crate::directory::{self, Found, Layout};
@@ -10,6 +10,35 @@ use crate::open::blocking;
 use crate::owner::{Owner, Ownership};
 
 const DEADLINE: Duration = Duration::from_secs(2);
+
+register_check!(CheckEntry {
+    id: "local.directory",
+    looks_at: "whether the data directory is absent, empty, or Mosaic's",
+    yellow: "",
+    red: "it is something else, damaged, of a later version or another engine, or its file system does not answer within 2 s",
+    cure: "choose another directory by `local.data_dir`; restore a copy; look at the disk and its mount",
+});
+register_check!(CheckEntry {
+    id: "local.owner",
+    looks_at: "which process has the data directory in use, if one has",
+    yellow: "",
+    red: "for a start alone: another process has it in use; or its file system does not answer within 2 s",
+    cure: "use `--url`, or stop the process that is named; look at the disk and its mount",
+});
+register_check!(CheckEntry {
+    id: "local.space",
+    looks_at: "how much may still be written where the data directory is",
+    yellow: "less than twice what a start takes",
+    red: "less than a start takes",
+    cure: "free some space there before it runs out",
+});
+register_check!(CheckEntry {
+    id: "local.writable",
+    looks_at: "whether the data directory may be written, or made",
+    yellow: "",
+    red: "it may not be",
+    cure: "give it to the user that the gateway runs as, or choose another by `local.data_dir`",
+});
 
 /// Looks at the data directory. A look that takes longer than 2 s, as on a network mount that hangs, is a red one.
 pub(crate) async fn diagnose(options: Options) -> Vec<Check> {

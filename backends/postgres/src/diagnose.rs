@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
-use mosaic_core::{Check, Options};
+use mosaic_core::{Check, Options, register_check};
 use mosaic_sql::Tables;
-use mosaic_sql::server::Probe;
+use mosaic_sql::server::{Probe, checks};
 
 use crate::config::Config;
 use crate::{LEAST_VERSION, TIER};
+
+register_check!(checks::postgres("standalone.postgres"));
+register_check!(checks::database("standalone.database"));
+register_check!(checks::schema("standalone.schema"));
 
 /// Looks at the server, within 2 s.
 pub(crate) async fn diagnose(options: Options) -> Vec<Check> {

@@ -92,18 +92,66 @@ fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query
     by_keys::<T>(statement);
 }
 
+/// From so many spaces on, where to stop is found out first: with fewer, reading a page of each costs less.
+const MANY_SPACES: i64 = 8;
+
 /// The rows that a list takes from several spaces: the first of each, merged.
 fn from_spaces<T: Table>(statement: &mut Statement, spaces: &'static str, query: &Query, order: Order, limit: usize) {
+    // Of accounts, few are in each space.
+    let stops = T::CONTENT && query.order.ty == FieldType::Time;
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM (");
+    if stops {
+        statement.sql("WITH mine AS MATERIALIZED (").sql(spaces).sql("), stop AS MATERIALIZED (");
+        select_stop::<T>(statement, query, order, limit);
+        statement.sql(") ");
+    }
     select_keys(statement, order, "place");
-    statement.sql(" FROM (").sql(spaces).sql(") AS mine CROSS JOIN LATERAL (");
-    select_keys(statement, order, "kept");
-    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = mine.space_id");
+    if stops {
+        statement.sql(" FROM mine");
+    } else {
+        statement.sql(" FROM (").sql(spaces).sql(") AS mine");
+    }
+    statement.sql(" CROSS JOIN LATERAL (");
+    of_space::<T>(statement, order);
+    if stops {
+        up_to_stop(statement, order);
+    }
     first(statement, query, order, limit);
     statement.sql(") AS place");
     order_by(statement, order, "place");
     statement.sql(" LIMIT ").bind(row_count(limit));
     by_keys::<T>(statement);
+}
+
+/// Selects the last row of a page that holds no more than a few rows of each space, as if there were no others: the true page ends
+/// there or before. So what is read is about a page and those few, and not a page of each space. None, when there are few spaces, or
+/// too few rows for a page.
+fn select_stop<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
+    select_keys(statement, order, "place");
+    statement.sql(" FROM mine CROSS JOIN LATERAL (");
+    of_space::<T>(statement, order);
+    narrow(statement, query);
+    order_by(statement, order, "kept");
+    // Twice what each has when all have the same.
+    statement.sql(" LIMIT (SELECT 2 + 2 * ").bind(row_count(limit)).sql(" / greatest(count(*), 1) FROM mine)) AS place");
+    statement.sql(" WHERE (SELECT count(*) > ").bind(MANY_SPACES).sql(" FROM mine)");
+    order_by(statement, order, "place");
+    statement.sql(" OFFSET ").bind(row_count(limit.saturating_sub(1))).sql(" LIMIT 1");
+}
+
+/// Leaves out what is behind the stop. Where there is none, it is behind everything.
+fn up_to_stop(statement: &mut Statement, order: Order) {
+    let key = order.key.unwrap_or("id");
+    statement.sql(" AND (kept.").sql(key).sql(", kept.id) ").sql(if order.descending { ">= (" } else { "<= (" });
+    statement.sql("coalesce((SELECT ").sql(key).sql(" FROM stop), ").sql(if order.descending { "'-infinity'" } else { "'infinity'" });
+    statement.sql("::timestamptz), coalesce((SELECT id FROM stop), ");
+    statement.bind(if order.descending { Id::nil() } else { Id::max() }).sql("))");
+}
+
+/// Selects the keys of the rows of a space of `mine`.
+fn of_space<T: Table>(statement: &mut Statement, order: Order) {
+    select_keys(statement, order, "kept");
+    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = mine.space_id");
 }
 
 /// What is narrowed and merged: keys alone, which the right index holds and others do not. So the planner prefers it, and the rows

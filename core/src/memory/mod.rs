@@ -2,8 +2,7 @@
 //! one's own, and what doctests run on: it holds every point of the contracts, readable first and fast second.
 //! What must not come in: anything beyond the standard library, an await, or a shortcut that another backend could not take.
 //!
-//! Read it in this order: `tables` (the maps, and a transaction that undoes itself), `access` (the rules of
-//! [`Scope`](crate::Scope)), `integrity` (the rules that hold whoever asks), `changes` (one change of a batch),
+//! Read it in this order: `tables` (the maps, and a transaction that undoes itself, as [`rules`](crate::rules) want them),
 //! [`storage`](MemoryStorage) (the trait, from these parts), then [`cache`](MemoryCache) and [`vectors`](MemoryVectors).
 //!
 //! ```
@@ -24,10 +23,7 @@
 //! # }).unwrap();
 //! ```
 
-mod access;
 mod cache;
-mod changes;
-mod integrity;
 mod snapshot;
 mod storage;
 mod tables;

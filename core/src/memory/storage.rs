@@ -5,13 +5,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 
-use super::access::Access;
 use super::snapshot::MemorySnapshot;
 use super::tables::{Tables, Transaction};
-use super::{changes, integrity};
+use crate::rules::{self, Access, Key, Writes as _};
 use crate::{
     Applied, Batch, Error, ErrorKind, Hit, Id, Kind, Loaded, PAGE_BYTES, Page, Position, Query, Record, Result, Scope, Search, Snapshot,
-    State, StateWrite, Storage, Timestamp, Token, TokenHash, Tokens, User, refusal,
+    State, StateWrite, Storage, Timestamp, Token, TokenHash, Tokens, User,
 };
 
 /// Records in memory. Durable for as long as it lives.
@@ -45,18 +44,17 @@ fn closed() -> Error {
 impl Storage for MemoryStorage {
     async fn get(&self, scope: Scope, kind: Kind, id: Id) -> Result<Option<Record>> {
         let tables = self.read()?;
-        let access = Access::of(scope, &tables);
-        Ok(tables.get(kind, id).filter(|record| access.sees(&tables, record)).cloned().map(Record::without_secrets))
+        Ok(tables.seen(scope, kind, id)?.cloned().map(Record::without_secrets))
     }
 
     async fn list(&self, scope: Scope, query: &Query) -> Result<Page> {
         let tables = self.read()?;
-        let access = Access::of(scope, &tables);
+        let access = Access::of(scope, &*tables)?;
         let wanted = |record: &Record| query.filters.iter().all(|(field, value)| record.value(field.name).as_ref() == Some(value));
         let in_list = |record: &Record| query.position(record).is_some_and(|place| is_behind(query, &place));
 
         let mut found: Vec<_> =
-            tables.of_kind(query.kind).filter(|record| access.sees(&tables, record) && wanted(record) && in_list(record)).collect();
+            tables.of_kind(query.kind).filter(|record| tables.open_to(&access, record) && wanted(record) && in_list(record)).collect();
         found.sort_by_cached_key(|record| (record.value(query.order.name), record.id()));
         if query.descending {
             found.reverse();
@@ -70,10 +68,10 @@ impl Storage for MemoryStorage {
 
     async fn search(&self, scope: Scope, search: &Search) -> Result<Vec<Hit>> {
         let tables = self.read()?;
-        let access = Access::of(scope, &tables);
+        let access = Access::of(scope, &*tables)?;
         let in_space = |record: &Record| search.space_id.is_none() || tables.space_of(record) == search.space_id;
         let kinds = search.kinds.iter().flat_map(|kind| tables.of_kind(*kind));
-        let open = kinds.filter(|record| access.sees(&tables, record) && in_space(record));
+        let open = kinds.filter(|record| tables.open_to(&access, record) && in_space(record));
         let mut found: Vec<_> = open.filter(|record| search.finds(record)).collect();
         found.sort_by_key(|record| Reverse((record.created_at(), record.id())));
         Ok(found.into_iter().take(search.limit).filter_map(|record| hit(&tables, search, record)).collect())
@@ -82,11 +80,7 @@ impl Storage for MemoryStorage {
     async fn apply(&self, scope: Scope, batch: &Batch) -> Result<Vec<Applied>> {
         let mut tables = self.write()?;
         let mut transaction = Transaction::new(&mut tables);
-        let mut applied = Vec::with_capacity(batch.changes.len());
-        for (i, change) in batch.changes.iter().enumerate() {
-            let outcome = changes::carry_out(&mut transaction, scope, batch.at, change);
-            applied.push(outcome.map_err(|error| if batch.changes.len() > 1 { error.with("change", i) } else { error })?);
-        }
+        let applied = rules::apply(&mut transaction, scope, batch)?;
         transaction.commit(batch.state.as_ref())?;
         Ok(applied)
     }
@@ -100,7 +94,7 @@ impl Storage for MemoryStorage {
     async fn load(&self, records: &[Record], state: Option<&StateWrite>) -> Result<Vec<Loaded>> {
         let mut tables = self.write()?;
         let mut transaction = Transaction::new(&mut tables);
-        let loaded = records.iter().map(|record| take_over(&mut transaction, record)).collect();
+        let loaded = rules::load(&mut transaction, records)?;
         transaction.commit(state)?;
         Ok(loaded)
     }
@@ -118,8 +112,8 @@ impl Storage for MemoryStorage {
 
     async fn authenticate(&self, hash: &TokenHash) -> Result<Option<(Token, User)>> {
         let tables = self.read()?;
-        let token = tables.of_kind(Kind::Token).find_map(|record| match record {
-            Record::Token(token) if token.hash == Some(*hash) => Some(token),
+        let token = tables.having(&Key::hash(hash)).find_map(|record| match record {
+            Record::Token(token) => Some(token),
             _ => None,
         });
         let user = token.and_then(|token| tables.get(Kind::User, token.user_id));
@@ -134,7 +128,7 @@ impl Storage for MemoryStorage {
         if let Some(Record::Token(token)) = tables.get(Kind::Token, id) {
             let used = Token { last_used_at: Some(at), ..token.clone() };
             let mut transaction = Transaction::new(&mut tables);
-            transaction.put(Record::Token(used));
+            transaction.put(&Record::Token(used))?;
             transaction.commit(None)?;
         }
         Ok(())
@@ -180,28 +174,6 @@ pub(super) fn first<'a>(records: impl Iterator<Item = &'a Record>, limit: usize)
         bytes += record.passages().body.len();
         (i == 0 || bytes <= PAGE_BYTES).then_some(record)
     })
-}
-
-/// Takes over one record as it is, or says why not.
-fn take_over(transaction: &mut Transaction, record: &Record) -> Loaded {
-    if let Some(now) = transaction.get(record.kind(), record.id()) {
-        return if same(now, record) { Loaded::Unchanged } else { Loaded::Refused(refusal::taken(record.kind(), record.id())) };
-    }
-    match integrity::check(transaction, record) {
-        Ok(()) => {
-            transaction.put(record.clone());
-            Loaded::Added
-        }
-        Err(refusal) => Loaded::Refused(refusal),
-    }
-}
-
-/// Whether both are exactly the same. When a token was last used is no part of what it is.
-fn same(now: &Record, record: &Record) -> bool {
-    match (now, record) {
-        (Record::Token(now), Record::Token(token)) => *now == Token { last_used_at: now.last_used_at, ..token.clone() },
-        _ => now == record,
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! The maps that hold everything, and the transaction that changes them. What must not come in: rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Deref};
 
-use crate::{Embedding, Error, ErrorKind, Id, Kind, Membership, MembershipRole, Message, Record, Result, State, StateWrite};
+use crate::rules::{self, Access, Key, Records, Writes, keys};
+use crate::{Embedding, Error, ErrorKind, FieldValue, Id, Kind, Record, Result, Scope, State, StateWrite};
 
 /// Everything that is stored. Kinds sort in dependency order, so the map's own order is that of an export.
 #[derive(Clone, Default)]
 pub(super) struct Tables {
     records: BTreeMap<(Kind, Id), Record>,
+    /// The records by what else they are found by.
+    index: BTreeSet<(Key, Id)>,
     states: BTreeMap<String, State>,
     /// The last versions of the states that were removed.
     ended: BTreeMap<String, u64>,
@@ -38,10 +41,6 @@ impl Tables {
         self.records.get(&(kind, id))
     }
 
-    pub(super) fn has(&self, kind: Kind, id: Id) -> bool {
-        self.records.contains_key(&(kind, id))
-    }
-
     /// The records of one kind, by id.
     pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Record> {
         self.records.range((kind, Id::nil())..=(kind, Id::max())).map(|(_, record)| record)
@@ -53,37 +52,39 @@ impl Tables {
         self.records.range((start, Bound::Unbounded)).map(|(_, record)| record)
     }
 
-    pub(super) fn memberships(&self) -> impl Iterator<Item = &Membership> {
-        self.of_kind(Kind::Membership).filter_map(|record| match record {
-            Record::Membership(membership) => Some(membership),
-            _ => None,
-        })
+    /// The records with a key.
+    pub(super) fn having<'a>(&'a self, key: &Key) -> impl Iterator<Item = &'a Record> + use<'a> {
+        let ids = self.index.range((key.clone(), Id::nil())..=(key.clone(), Id::max()));
+        ids.filter_map(|(key, id)| self.records.get(&(key.kind, *id)))
     }
 
-    /// What the user is in the team; `None` when they are not a member.
-    pub(super) fn role_in(&self, team_id: Id, user_id: Id) -> Option<MembershipRole> {
-        self.memberships().find(|m| m.team_id == team_id && m.user_id == user_id).map(|m| m.role)
-    }
-
-    /// The messages of a session, by id.
-    pub(super) fn messages_of(&self, session_id: Id) -> impl Iterator<Item = &Message> {
-        self.of_kind(Kind::Message).filter_map(move |record| match record {
-            Record::Message(message) if message.session_id == session_id => Some(message),
-            _ => None,
-        })
-    }
-
-    /// The place of a session's last message; 0 when it has none.
-    pub(super) fn last_seq(&self, session_id: Id) -> u64 {
-        self.messages_of(session_id).map(|message| message.seq).max().unwrap_or(0)
+    /// What is stored under a kind and an id from now on: a record, or nothing. Answers what was.
+    fn set(&mut self, at: (Kind, Id), record: Option<Record>) -> Option<Record> {
+        let added: Vec<_> = record.iter().flat_map(keys).collect();
+        let before = match record {
+            Some(record) => self.records.insert(at, record),
+            None => self.records.remove(&at),
+        };
+        for key in before.iter().flat_map(keys) {
+            self.index.remove(&(key, at.1));
+        }
+        self.index.extend(added.into_iter().map(|key| (key, at.1)));
+        before
     }
 
     /// The space a record lives in: its own, or that of what it is a part of.
     pub(super) fn space_of(&self, record: &Record) -> Option<Id> {
-        match record {
-            Record::Message(message) => self.get(Kind::Session, message.session_id)?.space_id(),
-            other => other.space_id(),
-        }
+        rules::space_of(self, record).ok().flatten()
+    }
+
+    pub(super) fn open_to(&self, access: &Access, record: &Record) -> bool {
+        access.sees(self, record).unwrap_or(false)
+    }
+
+    /// The record, if the scope sees it.
+    pub(super) fn seen(&self, scope: Scope, kind: Kind, id: Id) -> Result<Option<&Record>> {
+        let access = Access::of(scope, self)?;
+        Ok(self.get(kind, id).filter(|record| self.open_to(&access, record)))
     }
 
     pub(super) fn state(&self, name: &str) -> Option<&State> {
@@ -116,6 +117,25 @@ impl Tables {
     }
 }
 
+/// Nothing that is asked of memory fails.
+impl Records for Tables {
+    fn get(&self, kind: Kind, id: Id) -> Result<Option<Record>> {
+        Ok(Self::get(self, kind, id).cloned())
+    }
+
+    fn find(&self, key: &Key) -> Result<Vec<Id>> {
+        Ok(self.having(key).map(Record::id).collect())
+    }
+
+    fn last_seq(&self, session_id: Id) -> Result<u64> {
+        let places = self.having(&Key::messages(session_id)).filter_map(|message| match message.value("seq") {
+            Some(FieldValue::Number(seq)) => Some(seq),
+            _ => None,
+        });
+        Ok(places.max().unwrap_or(0))
+    }
+}
+
 /// Changes to the tables that are all kept by [`Self::commit`], or all undone when it is dropped without.
 pub(super) struct Transaction<'a> {
     tables: &'a mut Tables,
@@ -127,19 +147,6 @@ pub(super) struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     pub(super) fn new(tables: &'a mut Tables) -> Self {
         Self { tables, undo: Vec::new(), removed: Vec::new() }
-    }
-
-    /// Stores a record, in place of what had its id.
-    pub(super) fn put(&mut self, record: Record) {
-        let key = (record.kind(), record.id());
-        let before = self.tables.records.insert(key, record);
-        self.undo.push((key, before));
-    }
-
-    pub(super) fn remove(&mut self, kind: Kind, id: Id) {
-        let before = self.tables.records.remove(&(kind, id));
-        self.undo.push(((kind, id), before));
-        self.removed.push((kind, id));
     }
 
     /// Keeps the changes, if they leave no more records than the tables take and the state write that goes with them can be done.
@@ -159,6 +166,37 @@ impl<'a> Transaction<'a> {
     }
 }
 
+impl Records for Transaction<'_> {
+    fn get(&self, kind: Kind, id: Id) -> Result<Option<Record>> {
+        Records::get(self.tables, kind, id)
+    }
+
+    fn find(&self, key: &Key) -> Result<Vec<Id>> {
+        self.tables.find(key)
+    }
+
+    fn last_seq(&self, session_id: Id) -> Result<u64> {
+        self.tables.last_seq(session_id)
+    }
+}
+
+impl Writes for Transaction<'_> {
+    fn put(&mut self, record: &Record) -> Result<()> {
+        let at = (record.kind(), record.id());
+        let before = self.tables.set(at, Some(record.clone()));
+        self.undo.push((at, before));
+        Ok(())
+    }
+
+    fn remove(&mut self, record: &Record) -> Result<()> {
+        let at = (record.kind(), record.id());
+        let before = self.tables.set(at, None);
+        self.undo.push((at, before));
+        self.removed.push(at);
+        Ok(())
+    }
+}
+
 impl Deref for Transaction<'_> {
     type Target = Tables;
 
@@ -169,11 +207,8 @@ impl Deref for Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        while let Some((key, before)) = self.undo.pop() {
-            match before {
-                Some(record) => self.tables.records.insert(key, record),
-                None => self.tables.records.remove(&key),
-            };
+        while let Some((at, before)) = self.undo.pop() {
+            self.tables.set(at, before);
         }
     }
 }

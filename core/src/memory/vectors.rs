@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::MemoryStorage;
-use super::access::Access;
 use super::tables::Tables;
+use crate::rules::Access;
 use crate::vectors::{cosine_distance, dot};
-use crate::{Embedding, Id, Kind, Nearby, Neighbour, Record, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel};
+use crate::{Embedding, Id, Kind, Nearby, Neighbour, Result, Scope, StateWrite, Vector, VectorIndex, VectorModel};
 
 /// Embeddings in memory. They are kept beside the records, and end with them in the same moment.
 pub struct MemoryVectors {
@@ -29,13 +29,13 @@ impl VectorIndex for MemoryVectors {
     async fn upsert(&self, scope: Scope, embeddings: &[Embedding]) -> Result<Vec<bool>> {
         let mut tables = self.storage.write()?;
         check_all(&tables, embeddings)?;
-        Ok(embeddings.iter().map(|embedding| store(&mut tables, scope, embedding)).collect())
+        embeddings.iter().map(|embedding| store(&mut tables, scope, embedding)).collect()
     }
 
     async fn remove(&self, scope: Scope, kind: Kind, id: Id) -> Result<bool> {
         let mut tables = self.storage.write()?;
         let before = tables.embeddings.len();
-        if seen(&tables, scope, kind, id).is_some() {
+        if tables.seen(scope, kind, id)?.is_some() {
             tables.embeddings.retain(|_, embedding| (embedding.kind, embedding.id) != (kind, id));
         }
         Ok(tables.embeddings.len() < before)
@@ -46,10 +46,10 @@ impl VectorIndex for MemoryVectors {
         vector.check(dimensions(&tables, &vector.model))?;
         let square = dot(&vector.components, &vector.components);
         let distance = |to: &[f32]| cosine_distance(dot(&vector.components, to), square, dot(to, to));
-        let access = Access::of(scope, &tables);
+        let access = Access::of(scope, &*tables)?;
         let open = |embedding: &Embedding| {
             tables.get(embedding.kind, embedding.id).is_some_and(|record| {
-                access.sees(&tables, record)
+                tables.open_to(&access, record)
                     && (filter.kinds.is_empty() || filter.kinds.contains(&embedding.kind))
                     && filter.space_id.is_none_or(|space_id| tables.space_of(record) == Some(space_id))
             })
@@ -85,7 +85,7 @@ impl VectorIndex for MemoryVectors {
             tables.put_state(write)?;
         }
         for embedding in embeddings {
-            store(&mut tables, Scope::System, embedding);
+            store(&mut tables, Scope::System, embedding)?;
         }
         Ok(())
     }
@@ -140,14 +140,10 @@ fn check_all(tables: &Tables, embeddings: &[Embedding]) -> Result<()> {
     Ok(())
 }
 
-fn store(tables: &mut Tables, scope: Scope, embedding: &Embedding) -> bool {
-    let stored = seen(tables, scope, embedding.kind, embedding.id).is_some_and(|record| embedding.revision <= record.revision());
+fn store(tables: &mut Tables, scope: Scope, embedding: &Embedding) -> Result<bool> {
+    let stored = tables.seen(scope, embedding.kind, embedding.id)?.is_some_and(|record| embedding.revision <= record.revision());
     if stored {
         tables.embeddings.insert((embedding.vector.model.clone(), embedding.kind, embedding.id), embedding.clone());
     }
-    stored
-}
-
-fn seen(tables: &Tables, scope: Scope, kind: Kind, id: Id) -> Option<&Record> {
-    tables.get(kind, id).filter(|record| Access::of(scope, tables).sees(tables, record))
+    Ok(stored)
 }

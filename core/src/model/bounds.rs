@@ -17,6 +17,15 @@ pub const TAGS: usize = 64;
 /// The longest tag, in characters; the shortest is 1.
 pub const TAG_CHARS: usize = 100;
 
+/// The pattern (ECMA-262) of [`line`]: some character that is not white space (Unicode's White_Space), and none that is NUL.
+pub(super) const LINE: &str = r"^[^\u0000]*[^\u0000\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$";
+/// The pattern of [`text`].
+pub(super) const TEXT: &str = r"^[^\u0000]*$";
+/// The pattern of [`slug`].
+pub(super) const SLUG: &str = r"^[a-z0-9][a-z0-9._-]{0,63}$";
+/// The pattern of [`email`].
+pub(super) const EMAIL: &str = r"^[^@\u0000- \u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+@[^@\u0000- \u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$";
+
 fn refuse(field: &'static str, why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::invalid(why).with("field", field)
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Field, FieldValue, Kind, NAME_CHARS, Parent, Passages, bounds, common_fields};
+use super::{BODY_BYTES, Entity, Field, FieldValue, Kind, NAME_CHARS, Parent, Passages, bounds, common_fields};
 use crate::{Error, Id, Result, Timestamp};
 
 /// How many tools a message may call.
@@ -27,6 +27,7 @@ pub struct Message {
     /// Who said it.
     pub role: MessageRole,
     /// Markdown, up to 2 MiB.
+    #[schemars(length(max = BODY_BYTES), regex(pattern = bounds::TEXT))]
     pub content: String,
     /// The tools that the agent calls with it, of an assistant's message: up to 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -34,12 +35,14 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// Which call this is the result of, of a tool's message: a call's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_CHARS), regex(pattern = bounds::LINE))]
     pub tool_call_id: Option<String>,
     /// How it ended, of an assistant's message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<Finish>,
     /// Why it ended so, on one line of 1 to 1,000 characters, where [`Self::finish`] does not say it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = REASON_CHARS), regex(pattern = bounds::LINE))]
     pub error: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -77,10 +80,13 @@ impl MessageRole {
 #[serde(deny_unknown_fields)]
 pub struct ToolCall {
     /// What its result refers to: 1 to 200 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS), regex(pattern = bounds::LINE))]
     pub id: String,
     /// The tool's name, 1 to 200 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS), regex(pattern = bounds::LINE))]
     pub name: String,
     /// What it is called with, as the agent wrote it: JSON as a rule. Those of all calls together take up to 256 KiB.
+    #[schemars(length(max = ARGUMENTS_BYTES), regex(pattern = bounds::TEXT))]
     pub arguments: String,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! To add a kind:
 //! 1. Write its file here, name its struct below and in core's `lib.rs`, and its variant in [`kinds!`](crate::kinds) (in dependency order).
-//! 2. Say in `memory/` who may do what with it and what must hold of it: the compiler names the places.
+//! 2. Say in `rules/` who may do what with it and what must hold of it: the compiler names the places.
 //! 3. Write its table in the SQL crate, and one migration; a test there names the columns and indexes that are missing.
 //! 4. Give the behaviour suite a record of it (`tests/src/behaviour/env.rs`, `records.rs`), and cases of its own.
 //!

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Field, FieldValue, Kind, Passages, TITLE_CHARS, bounds, common_fields};
+use super::{BODY_BYTES, Entity, Field, FieldValue, Kind, Passages, TAG_CHARS, TAGS, TITLE_CHARS, bounds, common_fields};
 use crate::{Id, Result, Timestamp};
 
 /// A text, in its owner's personal space or in a team's.
@@ -18,12 +18,15 @@ pub struct Note {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team_id: Option<Id>,
     /// 1 to 500 characters.
+    #[schemars(length(min = 1, max = TITLE_CHARS), regex(pattern = bounds::LINE))]
     pub title: String,
     /// Markdown, up to 2 MiB.
     #[serde(default)]
+    #[schemars(length(max = BODY_BYTES), regex(pattern = bounds::TEXT))]
     pub body: String,
-    /// Up to 64 tags of up to 100 characters.
+    /// Up to 64 tags of up to 100 characters, none twice.
     #[serde(default)]
+    #[schemars(length(max = TAGS), inner(length(min = 1, max = TAG_CHARS), regex(pattern = bounds::LINE)), extend("uniqueItems" = true))]
     pub tags: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,

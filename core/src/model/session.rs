@@ -18,8 +18,10 @@ pub struct Session {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team_id: Option<Id>,
     /// 1 to 500 characters.
+    #[schemars(length(min = 1, max = TITLE_CHARS), regex(pattern = bounds::LINE))]
     pub title: String,
     /// The agent's name, 1 to 200 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS), regex(pattern = bounds::LINE))]
     pub agent: String,
     /// Whether it takes messages.
     #[serde(default)]

@@ -13,8 +13,10 @@ pub struct Team {
     /// The team's id, and that of its space.
     pub id: Id,
     /// The unique short name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.
+    #[schemars(regex(pattern = bounds::SLUG))]
     pub slug: String,
     /// The name people read: 1 to 200 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS), regex(pattern = bounds::LINE))]
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,

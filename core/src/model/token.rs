@@ -18,8 +18,10 @@ pub struct Token {
     /// The user it acts for. Cannot be changed.
     pub user_id: Id,
     /// What it is for: 1 to 200 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS), regex(pattern = bounds::LINE))]
     pub name: String,
-    /// What it may be used for; at least one.
+    /// What it may be used for; at least one, none twice.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub scopes: Vec<TokenScope>,
     /// The hash of its secret. Only an export with tokens shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

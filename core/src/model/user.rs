@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Field, FieldValue, Kind, NAME_CHARS, bounds, common_fields};
+use super::{EMAIL_CHARS, Entity, Field, FieldValue, Kind, NAME_CHARS, bounds, common_fields};
 use crate::{Id, Result, Timestamp};
 
 /// Someone with an account. Their personal space has the same id.
@@ -13,11 +13,14 @@ pub struct User {
     /// The user's id, and that of their personal space.
     pub id: Id,
     /// The unique short name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.
+    #[schemars(regex(pattern = bounds::SLUG))]
     pub login: String,
     /// The name people read: 1 to 200 characters.
+    #[schemars(length(min = 1, max = NAME_CHARS), regex(pattern = bounds::LINE))]
     pub name: String,
     /// An email address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = EMAIL_CHARS), regex(pattern = bounds::EMAIL))]
     pub email: Option<String>,
     /// Whether they may manage accounts.
     #[serde(default)]

@@ -1,8 +1,11 @@
 //! What is told before opening: whether the tier could be opened. Nothing is opened or changed by looking.
 
-use mosaic_core::{Check, Finding, Options};
+use mosaic_core::{Check, CheckEntry, Finding, Options, register_check};
 
 use crate::config::Config;
+
+// What the check means, whatever it finds; the section's own is described for every tier.
+register_check!(CheckEntry { id: "scratch.memory", looks_at: "how many records the tier takes", yellow: "", red: "", cure: "" });
 
 /// Looks at the section of the config, and at nothing else: there is no server that could fail to answer. A backend that has
 /// one gives each of its looks 2 s, and says in `remediation` what to do about what it found.

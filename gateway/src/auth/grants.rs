@@ -18,7 +18,7 @@ pub async fn check_grant(caller: &Principal, records: &Records, scope: Scope, us
 }
 
 /// Checks what a patch gives to a token, as [`check_grant`] does. A token that outlives the caller's may be changed, and
-/// gains nothing by it.
+/// gains nothing by it. A longer life is given to each scope that the token has.
 ///
 /// # Errors
 /// As [`check_grant`].
@@ -28,16 +28,19 @@ pub async fn check_regrant(caller: &Principal, records: &Records, scope: Scope, 
     match patch.get("expires_at") {
         None if gains => check_end(caller, End::of(token.expires_at)),
         None => Ok(()),
-        given => check_end(caller, end_of(given)),
+        given => {
+            let end = end_of(given);
+            if end.is_later_than(token.expires_at) && !patch.contains_key("scopes") {
+                // Else one that has expired would work again, for somebody who never had its scopes.
+                check_held(caller, token.scopes.iter().copied())?;
+            }
+            check_end(caller, end)
+        }
     }
 }
 
 async fn check_scopes(caller: &Principal, records: &Records, scope: Scope, user: Id, fields: &Map<String, Value>) -> Result<()> {
-    if let Some(lacking) = scopes(fields).find(|scope| !caller.scopes.contains(scope)) {
-        return Err(Error::new(ErrorKind::Forbidden, "a token gives only scopes that it has itself")
-            .with("scope", lacking)
-            .hint(format!("use a token that has the scope {lacking}, or leave it out")));
-    }
+    check_held(caller, scopes(fields))?;
     let for_admins = scopes(fields).find(|scope| matches!(scope, TokenScope::Admin | TokenScope::Operator));
     match for_admins {
         Some(given) if role_of(caller, records, scope, user).await? != Some(UserRole::Admin) => {
@@ -48,6 +51,14 @@ async fn check_scopes(caller: &Principal, records: &Records, scope: Scope, user:
         }
         _ => Ok(()),
     }
+}
+
+/// Checks that the caller's token has all of these scopes.
+fn check_held(caller: &Principal, mut given: impl Iterator<Item = TokenScope>) -> Result<()> {
+    let Some(lacking) = given.find(|scope| !caller.scopes.contains(scope)) else { return Ok(()) };
+    Err(Error::new(ErrorKind::Forbidden, "a token gives only scopes that it has itself")
+        .with("scope", lacking)
+        .hint(format!("use a token that has the scope {lacking}, or leave it out")))
 }
 
 fn scopes(fields: &Map<String, Value>) -> impl Iterator<Item = TokenScope> {
@@ -65,6 +76,15 @@ enum End {
 impl End {
     fn of(time: Option<Timestamp>) -> Self {
         time.map_or(Self::Never, Self::At)
+    }
+
+    /// Whether it comes later than a token's present end. What cannot be read is refused elsewhere.
+    fn is_later_than(&self, present: Option<Timestamp>) -> bool {
+        present.is_some_and(|present| match self {
+            Self::Never => true,
+            Self::At(time) => *time > present,
+            Self::Unknown => false,
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use mosaic_core::{Check, Result, Status};
 
 use super::output;
+use crate::tls::Files;
 use crate::{config, doctor, models};
 
 /// Check, show or describe the config
@@ -34,6 +35,9 @@ impl Config {
                 let config = config::Config::load(file)?;
                 check(&config).await?;
                 models::embeddings(&config)?;
+                if let Some(files) = Files::of(&config) {
+                    files.pair().await?;
+                }
                 let source = config.source.as_ref().map_or("the defaults".to_owned(), |file| file.display().to_string());
                 output::line(&format!("{source}: good, for tier {} at {}", config.tier, config.listen))?;
             }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mosaic_core::{Error, ErrorKind, Result};
 
-use crate::client::Client;
+use crate::client::{Authorities, Client};
 use crate::config::Config;
 use crate::secret::TokenSecret;
 use crate::serve::url_of;
@@ -18,6 +18,8 @@ use crate::serve::url_of;
 const ADMIN_TOKEN_FILE: &str = "mosaic-admin.token";
 /// More than any token takes, in bytes.
 const TOKEN_BYTES: u64 = 4_096;
+/// More than the certificates of all authorities take, in bytes.
+const CA_BYTES: u64 = 16 << 20;
 /// What to do without a token.
 const GET_ONE: &str = "set MOSAIC_TOKEN, or give --token-file FILE";
 
@@ -46,6 +48,9 @@ struct Access {
     /// The file that holds the token [default: $MOSAIC_TOKEN, else the file $MOSAIC_TOKEN_FILE, else ./mosaic-admin.token]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// The file of the certificates to trust, PEM, in the place of the system's, when the URL begins with https://
+    #[arg(long, global = true, env = "MOSAIC_CA_FILE", hide_env_values = true, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
 }
 
 impl Access {
@@ -55,7 +60,17 @@ impl Access {
     }
 
     fn client(&self, url: &str) -> Result<Client> {
-        Client::new(url, token(self.token_file.as_deref())?)
+        let token = token(self.token_file.as_deref())?;
+        match self.authorities(url)? {
+            Some(authorities) => Client::trusting(authorities, url, token),
+            None => Client::new(url, token),
+        }
+    }
+
+    /// Whom to trust, where it matters; an empty variable is as none.
+    fn authorities(&self, url: &str) -> Result<Option<Authorities>> {
+        let file = self.ca_file.as_deref().filter(|file| !file.as_os_str().is_empty() && !url.starts_with("http:"));
+        file.map(authorities).transpose()
     }
 }
 
@@ -82,7 +97,7 @@ impl Gateway {
         match self.access.url() {
             Some(_) => Ok(()),
             None => {
-                let url = Config::load(config).map_or_else(|_| "http://127.0.0.1:7420".to_owned(), |config| url_of(config.listen));
+                let url = Config::load(config).map_or_else(|_| "http://127.0.0.1:7420".to_owned(), |config| url_of(&config));
                 Err(format!(
                     "this works through a running gateway: give its url with --url URL, or once for all:\n\n  export MOSAIC_URL={url}"
                 ))
@@ -94,6 +109,19 @@ impl Gateway {
     pub(super) fn client(&self) -> Result<Client> {
         self.access.client(self.access.url().unwrap_or_default())
     }
+}
+
+fn authorities(file: &Path) -> Result<Authorities> {
+    let refused = |reason: String| {
+        Error::new(ErrorKind::Config, "the certificates to trust cannot be read")
+            .with("file", file.display())
+            .with("reason", reason)
+            .hint("name a file of certificates in PEM with --ca-file or MOSAIC_CA_FILE")
+    };
+    let mut pem = Vec::new();
+    let opened = std::fs::File::open(file).and_then(|opened| opened.take(CA_BYTES).read_to_end(&mut pem));
+    opened.map_err(|error| refused(error.to_string()))?;
+    Authorities::from_pem(&pem).map_err(|error| refused(error.to_string()))
 }
 
 fn token(token_file: Option<&Path>) -> Result<TokenSecret> {

@@ -11,6 +11,8 @@ mod daily;
 mod doctor;
 mod draft;
 mod export;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod import;
 mod interrupt;
 mod man;
@@ -18,6 +20,7 @@ mod migrate;
 mod offline;
 mod output;
 mod progress;
+mod ready;
 mod serve;
 mod table;
 mod target;
@@ -46,6 +49,13 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
+/// How commands end: their exit codes, for the reference.
+pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done; of `mosaic doctor`: nothing is red, with `--strict` nothing is yellow either"),
+    (1, "failed, in part or as a whole; of `mosaic doctor`: something is red, with `--strict` red or yellow"),
+    (2, "wrong usage: a command, an option or a value that does not exist, or one that is missing; nothing was done"),
+];
+
 /// Where options that many commands have stand in their help: behind a command's own, before `--help`.
 const COMMON: usize = 900;
 
@@ -64,6 +74,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Doctor),
+    Ready(ready::Ready),
     Task(daily::Task),
     Note(daily::Note),
     Search(daily::Search),
@@ -80,6 +91,11 @@ enum Command {
     Backends(backends::Backends),
     Completions(completions::Completions),
     Man(man::Man),
+}
+
+/// The commands and options, for the reference.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the arguments, runs the command and says how it went.
@@ -154,6 +170,7 @@ impl Command {
             Self::Serve(_)
             | Self::Migrate(_)
             | Self::Doctor(_)
+            | Self::Ready(_)
             | Self::Config(_)
             | Self::Backends(_)
             | Self::Completions(_)
@@ -166,6 +183,7 @@ impl Command {
         match self {
             Self::Serve(command) => command.run(config).await,
             Self::Doctor(command) => command.run(config).await,
+            Self::Ready(command) => command.run(config).await,
             Self::Task(command) => command.run().await,
             Self::Note(command) => command.run().await,
             Self::Search(command) => command.run().await,

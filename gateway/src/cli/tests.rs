@@ -24,6 +24,14 @@ fn the_definitions_hold_together() {
 }
 
 #[test]
+fn the_exit_codes_of_the_help_are_those_of_the_reference() {
+    for (code, meaning) in EXIT_CODES {
+        let word = meaning.split([':', ';', ',']).next().unwrap_or_default();
+        assert!(EXAMPLES.contains(&format!("{code} {word}")), "{code} {word}");
+    }
+}
+
+#[test]
 fn every_command_says_what_it_does() {
     fn check(command: &clap::Command) {
         assert!(command.get_about().is_some(), "{} has no description", command.get_name());

@@ -1,5 +1,8 @@
 //! What a gateway tells of a session as it happens: server-sent events (HTML, 9.2). What must not come in: what is done about a stream that breaks.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -2,6 +2,7 @@
 //! it does not answer.
 
 use std::error::Error as StdError;
+use std::io;
 
 use mosaic_core::{Error, ErrorKind, Retry};
 use reqwest::header::LOCATION;
@@ -14,6 +15,10 @@ use crate::transfer::Report;
 const PROBLEM_BYTES: usize = 256 << 10;
 /// The longest text of a gateway's problem that is shown, in characters.
 const TEXT_CHARS: usize = 2_000;
+
+/// What to do when a gateway is not who it should be.
+const TRUST: &str = "give the url with the name that its certificate has; if an authority of your own signed it, name that one's \
+                     certificate with --ca-file or MOSAIC_CA_FILE; a gateway without TLS has a url with http://";
 
 /// An RFC 9457 problem, as far as it is shown.
 #[derive(Deserialize, Default)]
@@ -75,7 +80,9 @@ fn kind_of(status: StatusCode) -> ErrorKind {
 /// The error of a request that had no answer, or not all of it.
 pub(super) fn failed(url: &Url, error: reqwest::Error) -> Error {
     // What broke may be the body that was to be sent: then that is the error.
-    let (kind, message) = if error.is_connect() {
+    let (kind, message) = if is_of_tls(&error) {
+        (ErrorKind::Unavailable, "the gateway cannot be reached safely")
+    } else if error.is_connect() {
         (ErrorKind::Unavailable, "no gateway answers")
     } else if error.is_timeout() {
         (ErrorKind::Timeout, "the gateway did not answer in time")
@@ -83,13 +90,22 @@ pub(super) fn failed(url: &Url, error: reqwest::Error) -> Error {
         (ErrorKind::Unavailable, "the connection to the gateway broke")
     };
     let failure = Error::new(kind, message).with("url", url).with("reason", cause(&error));
-    let failure = if error.is_connect() {
+    let failure = if is_of_tls(&error) {
+        failure.hint(TRUST)
+    } else if error.is_connect() {
         failure.hint("start it with `mosaic serve`, or give its url with --url")
     } else {
         // It may have come to the gateway, and only the answer not back.
         failure.retry(Retry::Unknown)
     };
     failure.source(error.without_url())
+}
+
+/// Whether an error is one of TLS, which waiting does not cure: a certificate that is not trusted, or a server that speaks without.
+pub(crate) fn is_of_tls(error: &(dyn StdError + 'static)) -> bool {
+    // What an error of input and output wraps is not its source; the source of that is.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|error| is_of_tls(error)) || error.source().is_some_and(is_of_tls)
 }
 
 /// What is at the bottom of an error.

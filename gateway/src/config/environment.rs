@@ -1,5 +1,5 @@
-//! The environment's part of the config: `MOSAIC_TIER`, `MOSAIC_LISTEN`, and `MOSAIC_<SECTION>__<KEY>` for keys in sections,
-//! as in `MOSAIC_FEDERATED__POSTGRES__URL`. Other names that begin with `MOSAIC_` are left alone.
+//! The environment's part of the config: `MOSAIC_TIER`, `MOSAIC_LISTEN`, `MOSAIC_TRUSTED_PROXIES`, and `MOSAIC_<SECTION>__<KEY>`
+//! for keys in sections, as in `MOSAIC_FEDERATED__POSTGRES__URL`. Other names that begin with `MOSAIC_` are left alone.
 //!
 //! A variable is a text, and stays one (a password of digits is no number) unless the schema says that its key takes
 //! no text: then it is read as JSON.
@@ -12,7 +12,12 @@ use mosaic_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 /// The keys outside of any section that have a variable.
-const TOP: &[&str] = &["tier", "listen"];
+const TOP: &[&str] = &["tier", "listen", "trusted_proxies"];
+
+/// The variable that sets a key, if one does.
+pub(crate) fn variable(key: &str) -> Option<String> {
+    (key.contains('.') || TOP.contains(&key)).then(|| format!("MOSAIC_{}", key.replace('.', "__").to_ascii_uppercase()))
+}
 
 /// One variable, as a source of one setting.
 pub(super) struct Setting {
@@ -24,7 +29,7 @@ pub(super) struct Setting {
 /// The settings among the variables, in the order of their names.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] for a setting that is not UTF-8, which no key takes.
+/// [`ErrorKind::Config`] for a setting that is not UTF-8, which no key takes, and for a name with an empty part, which no key has.
 pub(super) fn settings(variables: Vec<(String, OsString)>, schema: &Value) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
     for (variable, value) in variables {
@@ -38,6 +43,12 @@ pub(super) fn settings(variables: Vec<(String, OsString)>, schema: &Value) -> Re
                 .hint(format!("unset {variable}, or set it anew"))
         })?;
         let keys: Vec<_> = path.split("__").collect();
+        if keys.contains(&"") {
+            // It would be taken for a shorter one, and its value for another key's.
+            return Err(Error::new(ErrorKind::Config, "the name of a variable has an empty part")
+                .with("variable", &variable)
+                .hint("put two underscores between a section and its key, as in MOSAIC_FEDERATED__POSTGRES__URL"));
+        }
         let value = typed(text, schema_at(schema, &keys));
         settings.push(Setting { path: keys.join("."), variable, value });
     }
@@ -63,7 +74,7 @@ fn schema_at<'s>(root: &'s Value, keys: &[&str]) -> Option<&'s Value> {
 }
 
 /// The schema that another one stands for: by a reference, or as the one thing it may be besides null.
-fn settled<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
+pub(crate) fn settled<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         return settled(root, root.pointer(reference.strip_prefix('#')?)?);
     }

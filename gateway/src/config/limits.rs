@@ -14,7 +14,7 @@ pub struct Limits {
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections: usize,
     /// How many requests may be under way; further ones are answered with 503 at once. Those that follow a turn of an agent are counted by
-    /// themselves, to the same bound.
+    /// themselves, to the same bound, and those of one person to a quarter of it.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub requests: usize,
     /// How long a request may take, in seconds. Import, export and turns of agents are exempt.

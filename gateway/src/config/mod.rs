@@ -6,13 +6,18 @@
 //! directory, or from the working directory without a file. An empty variable counts as not set.
 
 mod environment;
+mod exposed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod limits;
 mod log;
 mod models;
+mod proxies;
 mod schema;
 mod shown;
 mod startup;
 mod successor;
+mod tls;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -26,12 +31,15 @@ use mosaic_core::{Error, ErrorKind, Result, registry};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub(crate) use environment::{settled, variable};
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use models::{ChatModel, EmbeddingModel, Models};
+pub use proxies::TrustedProxies;
 pub use schema::schema;
 pub use startup::Startup;
 pub use successor::Successor;
+pub use tls::Tls;
 
 /// The file that is looked for in the working directory.
 pub const FILE: &str = "mosaic.config.json";
@@ -49,6 +57,10 @@ pub struct Config {
     pub tier: String,
     /// Where the gateway answers.
     pub listen: SocketAddr,
+    /// The certificate that it shows there, if any.
+    pub tls: Tls,
+    /// Who may say for whom they ask.
+    pub trusted_proxies: TrustedProxies,
     /// What the gateway bears.
     pub limits: Limits,
     /// How long a start may take.
@@ -70,6 +82,8 @@ pub struct Config {
 struct Own {
     tier: String,
     listen: SocketAddr,
+    tls: Tls,
+    trusted_proxies: TrustedProxies,
     limits: Limits,
     startup: Startup,
     log: Log,
@@ -122,12 +136,13 @@ impl Config {
                 }
             }
         }
-        let Own { tier, listen, limits, startup, log, models } = figment.extract().map_err(refused)?;
+        let Own { tier, listen, tls, trusted_proxies, limits, startup, log, models } = figment.extract().map_err(refused)?;
+        tls.validate().map_err(|(key, error)| located(error, figment, &format!("tls.{key}")))?;
         limits.validate().map_err(|(key, error)| located(error, figment, &format!("limits.{key}")))?;
         log.env_filter().map_err(|error| located(error, figment, "log.filter"))?;
         models.validate().map_err(|(key, error)| located(error, figment, &key))?;
         let base_dir = source.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-        Ok(Self { tier, listen, limits, startup, log, models, base_dir, source, sections })
+        Ok(Self { tier, listen, tls, trusted_proxies, limits, startup, log, models, base_dir, source, sections })
     }
 
     /// The section of the tier that was chosen; an empty object when it has none.
@@ -146,6 +161,8 @@ impl Config {
         let mut all = Map::new();
         all.insert("tier".into(), self.tier.clone().into());
         all.insert("listen".into(), self.listen.to_string().into());
+        all.insert("tls".into(), serde_json::json!(self.tls));
+        all.insert("trusted_proxies".into(), self.trusted_proxies.shown());
         all.insert("limits".into(), serde_json::json!(self.limits));
         all.insert("startup".into(), serde_json::json!(self.startup));
         all.insert("log".into(), serde_json::json!(self.log));
@@ -179,6 +196,8 @@ fn defaults() -> Map<String, Value> {
     let mut own = Map::new();
     own.insert("tier".into(), TIER.into());
     own.insert("listen".into(), LISTEN.into());
+    own.insert("tls".into(), serde_json::json!(Tls::default()));
+    own.insert("trusted_proxies".into(), serde_json::json!([]));
     own.insert("limits".into(), serde_json::json!(Limits::default()));
     own.insert("startup".into(), serde_json::json!(Startup::default()));
     own.insert("log".into(), serde_json::json!(Log::default()));

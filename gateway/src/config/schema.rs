@@ -4,7 +4,7 @@ use mosaic_core::registry;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::{LISTEN, Limits, Log, Models, Startup, TIER};
+use super::{LISTEN, Limits, Log, Models, Startup, TIER, Tls, TrustedProxies};
 use crate::schema::hoist;
 
 /// The JSON Schema (2020-12) of the config file.
@@ -19,6 +19,8 @@ pub fn schema() -> Value {
         "listen".into(),
         json!({ "type": "string", "default": LISTEN, "description": "The address and port where the gateway answers." }),
     );
+    properties.insert("tls".into(), section::<Tls>(&mut definitions));
+    properties.insert("trusted_proxies".into(), TrustedProxies::schema());
     properties.insert("limits".into(), section::<Limits>(&mut definitions));
     properties.insert("startup".into(), section::<Startup>(&mut definitions));
     properties.insert("log".into(), section::<Log>(&mut definitions));

@@ -1,7 +1,9 @@
 //! The config of a gateway whose data has moved to another tier: the same, but for the tier, in a file beside it. What is there by reference
 //! stays so, and what the environment says is not written down.
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use mosaic_core::{Error, ErrorKind, Result};
@@ -43,7 +45,7 @@ impl Successor {
     pub async fn obstacle(&self) -> Option<Error> {
         let this = self.clone();
         blocking(move || {
-            if this.is_there()? {
+            if this.found()? == Found::Whole {
                 return Ok(());
             }
             let directory = this.path.parent().unwrap_or(Path::new("."));
@@ -64,21 +66,30 @@ impl Successor {
     pub async fn write(&self) -> Result<()> {
         let this = self.clone();
         blocking(move || {
-            if this.is_there()? {
+            if this.found()? == Found::Whole {
                 return Ok(());
             }
-            let write = || -> io::Result<()> {
-                let mut options = std::fs::OpenOptions::new();
-                std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create(true).truncate(true), 0o600);
-                let mut file = options.open(&this.path)?;
+            let write = || -> io::Result<bool> {
+                let mut file = open(&this.path, true)?;
+                // Looked at once more, by what is written to: since then, somebody may have put another in its place.
+                let begun = text_of(&mut file, this.text.len())?;
+                if !is_ours(&file)? || !this.text.as_bytes().starts_with(&begun) {
+                    return Ok(false);
+                }
                 // It may have been there, empty, and others' to read.
-                file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-                file.write_all(this.text.as_bytes())?;
+                file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+                file.write_all(&this.text.as_bytes()[begun.len()..])?;
                 file.sync_all()?;
                 // The name is on disk when the directory is.
-                std::fs::File::open(this.path.parent().unwrap_or(Path::new(".")))?.sync_all()
+                File::open(this.path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+                Ok(true)
             };
-            write().map_err(|error| unwritable(&this.path, error))
+            match write() {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(this.another()),
+                Err(error) if leads_elsewhere(&error) => Err(this.another()),
+                Err(error) => Err(unwritable(&this.path, error)),
+            }
         })
         .await
     }
@@ -89,25 +100,70 @@ impl Successor {
     /// When it cannot be removed.
     pub async fn take_back(&self) -> Result<()> {
         let this = self.clone();
-        blocking(move || match this.is_there() {
-            Ok(true) => std::fs::remove_file(&this.path).map_err(|error| unwritable(&this.path, error)),
+        blocking(move || match this.found() {
+            Ok(Found::Whole) => std::fs::remove_file(&this.path).map_err(|error| unwritable(&this.path, error)),
             _ => Ok(()),
         })
         .await
     }
 
-    /// Whether it is there, whole.
-    fn is_there(&self) -> Result<bool> {
-        match std::fs::read(&self.path) {
-            Ok(found) if found == self.text.as_bytes() => Ok(true),
-            Ok(found) if self.text.as_bytes().starts_with(&found) => Ok(false),
-            Ok(_) => Err(Error::new(ErrorKind::Conflict, "another file is where the new config is to go")
-                .with("file", self.path.display())
-                .hint("move it away")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+    /// What is in its place.
+    fn found(&self) -> Result<Found> {
+        let look = || -> io::Result<Option<Vec<u8>>> {
+            let mut file = open(&self.path, false)?;
+            if is_ours(&file)? { text_of(&mut file, self.text.len()).map(Some) } else { Ok(None) }
+        };
+        match look() {
+            Ok(Some(found)) if found == self.text.as_bytes() => Ok(Found::Whole),
+            Ok(Some(found)) if self.text.as_bytes().starts_with(&found) => Ok(Found::Beginning),
+            Ok(_) => Err(self.another()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) if leads_elsewhere(&error) => Err(self.another()),
             Err(error) => Err(unwritable(&self.path, error)),
         }
     }
+
+    fn another(&self) -> Error {
+        Error::new(ErrorKind::Conflict, "another file is where the new config is to go")
+            .with("file", self.path.display())
+            .hint("move it away")
+    }
+}
+
+/// What is in the place of a config that is to be written.
+#[derive(PartialEq)]
+enum Found {
+    Nothing,
+    /// What a run that was cut off has written.
+    Beginning,
+    Whole,
+}
+
+/// Opens what is in that place itself, and not what a link there leads to: secrets that the config holds would go wherever somebody wants.
+/// A pipe that nobody reads is not waited for.
+fn open(path: &Path, to_write: bool) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(to_write).create(to_write).truncate(false).mode(0o600).custom_flags(flags.bits().cast_signed());
+    options.open(path)
+}
+
+/// Whether a file is one that a run of this user's may have begun: whose it is reads it.
+fn is_ours(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file() && metadata.nlink() == 1 && metadata.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// Whether a link is in the place.
+fn leads_elsewhere(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+/// The text of a file, up to one byte more than `most`.
+fn text_of(file: &mut File, most: usize) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn read(file: &Path) -> Result<Map<String, Value>> {
@@ -172,6 +228,39 @@ mod tests {
         assert!(successor.obstacle().await.is_none());
         successor.write().await.unwrap();
         assert_eq!(std::fs::read_to_string(&successor.path).unwrap(), successor.text);
+    }
+
+    #[tokio::test]
+    async fn what_somebody_put_in_its_place_is_not_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mosaic.config.json");
+        std::fs::write(&file, "{}").unwrap();
+        let successor = Successor::of(&config(&file), "federated").await.unwrap();
+        let refused = async || {
+            for refusal in [successor.obstacle().await.expect("an obstacle"), successor.write().await.unwrap_err()] {
+                assert_eq!(refusal.kind(), ErrorKind::Conflict, "{refusal}");
+            }
+            successor.take_back().await.unwrap();
+            assert!(successor.path.symlink_metadata().is_ok(), "what is another's is not removed");
+        };
+        let elsewhere = directory.path().join("elsewhere");
+        // A link that leads nowhere, to an empty file, and to one that holds the same.
+        std::os::unix::fs::symlink(&elsewhere, &successor.path).unwrap();
+        refused().await;
+        assert!(!elsewhere.exists(), "nothing is made where a link leads");
+        for text in ["", &successor.text] {
+            std::fs::write(&elsewhere, text).unwrap();
+            refused().await;
+            assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), text);
+            assert_ne!(elsewhere.metadata().unwrap().permissions().mode() & 0o777, 0o600, "its rights stay too");
+        }
+        std::fs::remove_file(&successor.path).unwrap();
+        // An empty file of another user's, who would read what is written into it. Who is not root cannot make one.
+        std::fs::write(&successor.path, "").unwrap();
+        if std::os::unix::fs::chown(&successor.path, Some(65_534), None).is_ok() {
+            refused().await;
+            assert_eq!(successor.path.metadata().unwrap().len(), 0);
+        }
     }
 
     #[tokio::test]

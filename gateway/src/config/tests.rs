@@ -93,6 +93,15 @@ fn what_cannot_be_used_names_the_key_and_where_it_stands() {
 }
 
 #[test]
+fn a_variable_whose_name_has_an_empty_part_is_no_shorter_one() {
+    for name in ["MOSAIC_FEDERATED__POSTGRES____PASSWORD", "MOSAIC___PASSWORD", "MOSAIC_LOCAL__"] {
+        let error = refusal("{}", &[(name, "p4ssw0rd")]);
+        assert!(error.to_string().ends_with(&format!("has an empty part (variable={name})")), "{error}");
+        assert!(error.hint_text().unwrap().contains("two underscores"));
+    }
+}
+
+#[test]
 fn a_variable_that_is_not_utf8_is_named() {
     let value = OsString::from_vec(b"caf\xe9".to_vec());
     for name in ["MOSAIC_TIER", "MOSAIC_LISTEN", "MOSAIC_LOCAL__DATA_DIR"] {

@@ -2,6 +2,7 @@
 //! `mosaic config check` wants to know before it goes on. Looking changes nothing: nothing is opened, started or migrated.
 //! What must not come in: how a report is shown.
 
+mod certificate;
 mod config;
 mod listen;
 mod report;
@@ -9,13 +10,14 @@ mod report;
 use std::path::Path;
 use std::time::Duration;
 
-use mosaic_core::{BackendEntry, Check, Error, ErrorKind, Result, registry};
+use mosaic_core::{BackendEntry, Check, CheckEntry, Error, ErrorKind, Result, registry};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::open;
 
+use listen::Speaks;
 pub use report::{Report, schema};
 
 /// How long all looks together may take. A check has 2 s of its own; what then still hangs is said to hang.
@@ -28,8 +30,8 @@ pub async fn run(file: Option<&Path>) -> Report {
     let (checked, read) = config::look(file, deadline).await;
     let Some(config) = read else { return Report::new(None, vec![checked]) };
     let Ok(entry) = registry::backend(&config.tier) else { return Report::new(Some(config.tier), vec![checked]) };
-    let (of_tier, answer) = tokio::join!(diagnose(entry, &config, "doctor", deadline), listen::look(config.listen, deadline));
-    let checks = [checked].into_iter().chain(of_tier).chain([answer]).collect();
+    let (of_tier, own) = tokio::join!(diagnose(entry, &config, "doctor", deadline), own(&config, deadline));
+    let checks = [checked].into_iter().chain(of_tier).chain(own).collect();
     Report::new(Some(config.tier), checks)
 }
 
@@ -37,9 +39,25 @@ pub async fn run(file: Option<&Path>) -> Report {
 pub async fn of_running(config: &Config) -> Report {
     let deadline = Instant::now() + DEADLINE;
     let Ok(entry) = registry::backend(&config.tier) else { return Report::new(Some(config.tier.clone()), Vec::new()) };
-    let (of_tier, answer) = tokio::join!(diagnose(entry, config, "doctor", deadline), listen::look(config.listen, deadline));
-    let checks = [config::in_use(config)].into_iter().chain(of_tier).chain([answer]).collect();
+    let (of_tier, own) = tokio::join!(diagnose(entry, config, "doctor", deadline), own(config, deadline));
+    let checks = [config::in_use(config)].into_iter().chain(of_tier).chain(own).collect();
     Report::new(Some(config.tier.clone()), checks)
+}
+
+/// Looks at what is the gateway's own: its certificate, if it has one, and who answers where it would.
+async fn own(config: &Config, deadline: Instant) -> Vec<Check> {
+    let (checked, certificate) = certificate::look(config, deadline).await.unzip();
+    let certificate = certificate.flatten();
+    let answer = listen::look(config.listen, Speaks::by(config), certificate.as_ref(), deadline).await;
+    checked.into_iter().chain([answer]).collect()
+}
+
+/// Whether the gateway of this config runs and is ready; answers what it does without.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] when it is not, or not yet, or no more; and what else is in its place.
+pub async fn is_ready(config: &Config) -> Result<Vec<String>> {
+    listen::is_ready(config.listen, Speaks::by(config), Instant::now() + DEADLINE).await
 }
 
 /// What the tier of the config finds, examined for a command.
@@ -76,6 +94,24 @@ async fn diagnose(entry: &BackendEntry, config: &Config, command: &'static str, 
         ),
     }
 }
+
+/// The checks that any tier may have, whatever it is: those of a section that cannot be used, and of looks that failed.
+pub(crate) const OF_ANY_TIER: &[CheckEntry] = &[
+    CheckEntry {
+        id: "TIER.config",
+        looks_at: "the tier's section of the config; it is there only when it is red, in the place of the tier's others",
+        yellow: "",
+        red: "a key does not exist or holds what cannot be used, or a file that it names cannot be read",
+        cure: "correct the key that is named: `mosaic config schema` has them all",
+    },
+    CheckEntry {
+        id: "TIER.checks",
+        looks_at: "the looking itself; it is there only when it is red, in the place of the tier's others",
+        yellow: "",
+        red: "the tier's checks do not come to an end within 2.5 s, or broke off by a fault in its backend",
+        cure: "look again, and if it stays so, at what the tier is configured with: `mosaic config show`",
+    },
+];
 
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ async fn report(text: &str) -> Report {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("mosaic.config.json");
     std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     run(Some(&file)).await
 }
 
@@ -90,6 +91,17 @@ async fn a_config_that_cannot_be_used_is_a_finding_without_its_values() {
         let all = serde_json::to_string(&report).unwrap();
         assert!(!all.contains("p4ss") && !all.contains("12345"), "{all}");
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_everybody_can_read_is_a_finding_with_its_cure() {
+    let chat = r#"{ "base_url": "http://h/v1", "model": "m", "api_key": "p4ss" }"#;
+    let report = report(&format!(r#"{{ "tier": "test-looking", "listen": "127.0.0.1:0", "models": {{ "chat": {chat} }} }}"#)).await;
+    let check = &report.checks()[0];
+    assert_eq!((check.id.as_str(), check.status), ("gateway.config", Status::Yellow));
+    assert!(check.message.ends_with("it holds a secret, and every user of this machine can read it"), "{check:?}");
+    assert_eq!(check.remediation.as_deref(), Some(format!("chmod o-r {}", check.target).as_str()));
+    assert!(!serde_json::to_string(&report).unwrap().contains("p4ss"));
 }
 
 #[tokio::test]

@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::cursor::CursorKey;
+use super::following::Following;
 use super::health::Pulse;
 use super::problem::{Problem, UNAVAILABLE};
 use crate::auth::Authenticator;
-use crate::config::Limits;
+use crate::config::{Limits, TrustedProxies};
 use crate::doctor::Report;
 use crate::embedding::QueryVectors;
 use crate::models::{Chat, Embeddings};
@@ -23,7 +24,7 @@ use crate::records::Records;
 use crate::search::Searcher;
 use crate::turns::{Turns, TurnsParts};
 
-/// The address a request comes from, as an extension of the request.
+/// The address that a request's connection comes from, as an extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
@@ -36,6 +37,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The tier whose data it works on.
     pub tier: String,
+    /// Whose word about where a request comes from counts.
+    pub trusted_proxies: TrustedProxies,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where new ids come from.
@@ -61,6 +64,8 @@ pub struct App {
     pub(super) room: Arc<Semaphore>,
     /// The same for each that follows a turn.
     pub(super) followers: Arc<Semaphore>,
+    /// How many of those each person has.
+    pub(super) following: Following,
     data: OnceLock<Arc<Data>>,
 }
 
@@ -79,7 +84,8 @@ impl App {
     /// An app that is starting.
     pub fn new(parts: Parts) -> Arc<Self> {
         let [room, followers] = [parts.limits.requests; 2].map(|places| Arc::new(Semaphore::new(places)));
-        Arc::new(Self { parts, room, followers, data: OnceLock::new() })
+        let following = Following::new(parts.limits.requests);
+        Arc::new(Self { parts, room, followers, following, data: OnceLock::new() })
     }
 
     /// Opens the API to a backend's data. The first backend stays.

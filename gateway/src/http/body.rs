@@ -45,7 +45,7 @@ pub(super) fn fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<
     })
 }
 
-fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
+pub(super) fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
     let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if types.iter().any(|ty| ty.eq_ignore_ascii_case(essence)) {
@@ -93,7 +93,24 @@ async fn too_large(mut body: Body, limit: usize, mut left: usize) -> Problem {
     Problem::new(BODY_TOO_LARGE, format!("the body is larger than {limit} bytes")).member("limit", limit)
 }
 
-fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+/// Floating point numbers below this are those of an `i64`, if they are whole: 2^63.
+const WHOLE: f64 = 9_223_372_036_854_775_808.0;
+
+/// Writes integers as integers. 3.0 and 3e0 are: what a number is, is its value (JSON Schema, 4.2.1).
+fn settle_integers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < WHOLE) {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle_integers),
+        Value::Object(fields) => fields.values_mut().for_each(settle_integers),
+        _ => {}
+    }
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     let refuse = |error| Err(Problem::malformed(error));
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,
@@ -103,7 +120,10 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
         return refuse(Error::invalid(format!("the body holds more than {VALUES} JSON values")).hint("send the fields of one record"));
     }
     match serde_json::from_str(text) {
-        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Object(mut fields)) => {
+            fields.values_mut().for_each(settle_integers);
+            Ok(fields)
+        }
         Ok(_) => refuse(Error::invalid("the body is not a JSON object").hint("send the fields as {\"name\": value}")),
         Err(error) => {
             // The parser's text ends with the place, which is said in its own terms.
@@ -111,5 +131,18 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
             let reason = text.split(" at line ").next().unwrap_or_default();
             refuse(Error::invalid(format!("the body is not JSON: {reason}")).with("line", error.line()).with("column", error.column()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_integer_is_one_however_it_is_written() {
+        let fields = parse(br#"{"a":3.0,"b":[-2e2,1.5,{"c":0.0}],"d":1e300,"e":"3.0"}"#).unwrap();
+        assert_eq!(Value::Object(fields), json!({ "a": 3, "b": [-200, 1.5, { "c": 0 }], "d": 1e300, "e": "3.0" }));
     }
 }

@@ -1,6 +1,9 @@
 //! Cursors: a place in a list, as an opaque text that works for this list only. It is authenticated by HMAC-SHA256 (RFC 2104)
 //! over the list's kind, filters and order and the position, so that nobody makes one up or takes it to another list.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};

@@ -15,6 +15,7 @@ use super::body::{self, JSON};
 use super::paths;
 use super::problem::Problem;
 use super::records::no_params;
+use super::search::MODEL_PATTERN;
 use super::sign_in::Caller;
 use crate::models::OURS;
 
@@ -23,10 +24,10 @@ use crate::models::OURS;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewEmbedding {
     /// The model's name.
-    #[schemars(length(min = 1, max = MODEL_CHARS))]
+    #[schemars(length(min = 1, max = MODEL_CHARS), regex(pattern = MODEL_PATTERN))]
     model: String,
     /// The components, as many as the model has dimensions.
-    #[schemars(length(min = 1, max = MAX_DIMENSIONS))]
+    #[schemars(length(min = 1, max = MAX_DIMENSIONS), inner(range(min = f32::MIN, max = f32::MAX)))]
     components: Vec<f32>,
     /// The revision of the record that was embedded; the present one, unless it is given.
     #[serde(default)]

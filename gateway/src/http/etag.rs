@@ -4,6 +4,9 @@ use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use mosaic_core::{Error, Record, Result};
 
+/// What the headers may hold, as a pattern (ECMA-262).
+pub(super) const TAGS_PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
+
 /// The tag of a revision.
 pub(super) fn of(revision: u64) -> HeaderValue {
     // Digits and quotes are always a header's value.
@@ -38,7 +41,7 @@ pub(super) fn is_known(headers: &HeaderMap, record: &Record) -> Result<bool> {
     Ok(match tags(headers, IF_NONE_MATCH)? {
         None => false,
         Some(Tags::Any) => true,
-        Some(Tags::Listed(tags)) => tags.iter().any(|tag| revision(tag.trim_start_matches("W/")) == Some(record.revision())),
+        Some(Tags::Listed(tags)) => tags.iter().any(|tag| revision(tag.strip_prefix("W/").unwrap_or(tag)) == Some(record.revision())),
     })
 }
 
@@ -58,15 +61,29 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags<'_>>> {
         if text == "*" {
             return Ok(Some(Tags::Any));
         }
-        for tag in text.split(',').map(str::trim) {
-            let opaque = tag.trim_start_matches("W/");
-            if opaque.len() < 2 || !opaque.starts_with('"') || !opaque.ends_with('"') {
-                return Err(refuse());
-            }
+        let mut rest = text;
+        loop {
+            let (tag, behind) = first_tag(rest).ok_or_else(refuse)?;
             listed.push(tag);
+            let behind = behind.trim_start_matches(OWS);
+            if behind.is_empty() {
+                break;
+            }
+            rest = behind.strip_prefix(',').ok_or_else(refuse)?.trim_start_matches(OWS);
         }
     }
     Ok(if listed.is_empty() { None } else { Some(Tags::Listed(listed)) })
+}
+
+/// Optional white space (RFC 9110, 5.6.3).
+const OWS: [char; 2] = [' ', '\t'];
+
+/// The entity tag that a text begins with (RFC 9110, 8.8.3; a comma may be a part of it), and what is behind.
+fn first_tag(text: &str) -> Option<(&str, &str)> {
+    let opaque = text.strip_prefix("W/").unwrap_or(text).strip_prefix('"')?;
+    let end = opaque.find('"')?;
+    let is_legal = opaque[..end].bytes().all(|byte| byte.is_ascii_graphic());
+    is_legal.then(|| text.split_at(text.len() - opaque.len() + end + 1))
 }
 
 fn revision(tag: &str) -> Option<u64> {
@@ -89,7 +106,8 @@ mod tests {
         assert_eq!(with("\"3\", \"4\"").unwrap(), Expected::OneOf(vec![3, 4]));
         assert_eq!(with("W/\"3\"").unwrap(), Expected::OneOf(vec![]));
         assert_eq!(with("\"abc\"").unwrap(), Expected::OneOf(vec![]));
-        for value in ["3", "\"3", "", "\"3\",", "\""] {
+        assert_eq!(with("\"a,b\" ,\"4\"").unwrap(), Expected::OneOf(vec![4]), "a comma may be a part of a tag");
+        for value in ["3", "\"3", "", "\"3\",", "\"", "\"3\" \"4\"", "\"3\"4\"", "W/W/\"3\"", "\"3 \"", "*, \"3\""] {
             assert!(with(value).is_err(), "{value}");
         }
     }

@@ -24,6 +24,9 @@ use super::{BACKUP, EXPORT, IMPORT, PROBES, paths};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// No other site's page loads what is here, not even to find out that a gateway runs on its visitor's machine.
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 /// The longest request id that is taken from a client.
 const REQUEST_ID_BYTES: usize = 64;
 
@@ -48,6 +51,7 @@ pub(super) async fn front(State(app): State<Arc<App>>, request: Request, next: N
     }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(X_REQUEST_ID, id);

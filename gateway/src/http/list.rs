@@ -52,7 +52,7 @@ pub(super) async fn list(kind: Kind, caller: &Caller, uri: &Uri) -> Result<Respo
 }
 
 /// The names of the parameters of a kind's list.
-fn allowed(kind: Kind) -> Vec<&'static str> {
+pub(super) fn allowed(kind: Kind) -> Vec<&'static str> {
     filters(kind).map(|field| field.name).chain(PARAMS).collect()
 }
 
@@ -61,7 +61,7 @@ pub(super) fn filters(kind: Kind) -> impl Iterator<Item = &'static Field> {
     kind.filters().iter().filter(move |field| kind.parent().is_none_or(|parent| parent.field != field.name))
 }
 
-fn query(kind: Kind, mut params: Params) -> Result<Query> {
+pub(super) fn query(kind: Kind, mut params: Params) -> Result<Query> {
     let mut query = Query::new(kind);
     if let Some(order) = params.take("order") {
         query = query.order(&order)?;

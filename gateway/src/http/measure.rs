@@ -99,9 +99,11 @@ impl std::fmt::Display for Printable<'_> {
 
 /// `GET /metrics`, in Prometheus' text format. Open to all: it holds counts, and nothing of the data.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let under_way = app.parts.limits.requests - app.room.available_permits();
-    #[expect(clippy::cast_precision_loss, reason = "a number of requests is small")]
-    gauge!("mosaic_http_requests_in_flight").set(under_way as f64);
+    for (name, places) in [("mosaic_http_requests_in_flight", &app.room), ("mosaic_http_followers", &app.followers)] {
+        let taken = app.parts.limits.requests - places.available_permits();
+        #[expect(clippy::cast_precision_loss, reason = "a number of requests is small")]
+        gauge!(name).set(taken as f64);
+    }
     if let Some(bytes) = resident_memory().await {
         gauge!("process_resident_memory_bytes").set(bytes);
     }

@@ -10,7 +10,11 @@ mod docs;
 mod doctor;
 mod embeddings;
 mod etag;
+mod following;
+mod forwarded;
 mod front;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod held;
 mod list;
@@ -30,13 +34,20 @@ mod turns;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use mosaic_core::Kind;
 
 pub use app::{App, Look, Parts, Peer};
 
-use problem::{NOT_FOUND, Problem};
+use problem::{NOT_FOUND, Problem, TLS_REQUIRED};
+
+/// Every sort of problem, for the reference: its code, its status, what it means, and what to do.
+pub(crate) fn problems() -> impl Iterator<Item = [String; 4]> {
+    problem::CODES.iter().map(|code| [code.name.to_owned(), code.status.as_u16().to_string(), code.title.to_owned(), code.cure.to_owned()])
+}
 
 /// The paths that carry streams: without a limit on their bodies and on their time.
 const IMPORT: &str = "/api/v1/import";
@@ -45,6 +56,12 @@ const BACKUP: &str = "/api/v1/backup";
 
 /// The paths that machines ask how the gateway is.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// The code of the problem that says so.
+pub(crate) const TLS_REQUIRED_CODE: &str = TLS_REQUIRED.name;
+
+/// How much is read, in bytes, of a body that comes without TLS where it should not.
+const PLAIN_BODY_BYTES: usize = 1 << 20;
 
 /// The whole API. Requests should carry a [`Peer`] as an extension, as the server's do.
 pub fn router(app: Arc<App>) -> Router {
@@ -69,4 +86,16 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(async || Problem::new(NOT_FOUND, "there is no such path").hint("/docs lists the paths"))
         .layer(from_fn_with_state(Arc::clone(&app), front::front))
         .with_state(app)
+}
+
+/// What answers requests that come without TLS to a listener that speaks it: the same to all of them.
+pub(crate) fn refusal_of_plain(app: Arc<App>) -> Router {
+    let refuse = async |request: Request| {
+        // Who is still sending would not see the answer.
+        let _ = to_bytes(request.into_body(), PLAIN_BODY_BYTES).await;
+        Problem::new(TLS_REQUIRED, "this gateway speaks TLS, and the request came without").hint(
+            "give its url with https://; a token that was sent without may have been read on the way: make another, and revoke that one",
+        )
+    };
+    Router::new().fallback(refuse).layer(from_fn_with_state(app, front::front))
 }

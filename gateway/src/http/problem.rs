@@ -31,6 +31,8 @@ macro_rules! codes {
 codes! {
     INVALID_REQUEST = "invalid_request" BAD_REQUEST "The request is malformed",
         "/docs says what this path takes";
+    TLS_REQUIRED = "tls_required" BAD_REQUEST "The gateway speaks TLS",
+        "use the scheme https in its url";
     INVALID_CURSOR = "invalid_cursor" BAD_REQUEST "The cursor is not one of this list",
         "use next_cursor as it came, or leave it out to begin anew";
     UNAUTHORIZED = "unauthorized" UNAUTHORIZED "The request is not signed in",

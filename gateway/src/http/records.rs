@@ -55,8 +55,13 @@ async fn create(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
         return create_token(&caller, scope, fields).await;
     }
     let applied = caller.data.records.create(scope, kind, fields).await.map_err(|error| explained(error, kind, scope))?;
-    let status = if matches!(applied, Applied::Created(_)) { StatusCode::CREATED } else { StatusCode::OK };
+    let is_new = matches!(applied, Applied::Created(_));
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     match applied.record() {
+        Some(record) if is_new => {
+            audit(&caller, scope, "makes", kind, record.id());
+            Ok(located(status, &record, &record))
+        }
         Some(record) => Ok(located(status, &record, &record)),
         None => Err(Error::new(ErrorKind::Internal, "a record that was made is gone").into()),
     }
@@ -121,6 +126,7 @@ async fn update(kind: Kind, app: Arc<App>, caller: Caller, request: Request) -> 
         _ => change.await,
     };
     let record = changed.map_err(|error| explained(error, kind, scope))?;
+    audit(&caller, scope, "changes", kind, id);
     Ok(answer(StatusCode::OK, &record, &record))
 }
 
@@ -141,6 +147,7 @@ async fn delete(kind: Kind, caller: Caller, request: Request) -> Result<Response
         _ => change.await,
     };
     deleted.map_err(|error| explained(error, kind, scope))?;
+    audit(&caller, scope, "removes", kind, id);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -167,6 +174,14 @@ pub(super) fn settle_whole(fields: &mut Map<String, Value>, field: &'static str,
     match fields.insert(field.into(), id.clone()) {
         Some(given) if given != id => Err(Error::invalid("the record says another than its path").with("field", field).into()),
         _ => Ok(()),
+    }
+}
+
+/// Logs what an administrator does to accounts by that power: who joins a team reads what is in it, and who gives a role may do what it does.
+fn audit(caller: &Caller, scope: Scope, done: &'static str, kind: Kind, id: Id) {
+    if matches!(scope, Scope::Admin(_)) {
+        let Principal { user_id, token_id, .. } = &*caller.principal;
+        tracing::info!(target: AUDIT, %kind, %id, user = %user_id, token = %token_id, "an administrator {done} an account");
     }
 }
 

@@ -8,8 +8,9 @@ use axum::extract::{Request, State};
 use mosaic_core::search::{SEARCH_BYTES, SEARCH_HITS};
 use mosaic_core::vectors::{MAX_DIMENSIONS, MODEL_CHARS};
 use mosaic_core::{Error, Id, Kind, Result, Search, Vector};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::app::App;
 use super::body::{self, JSON};
@@ -18,12 +19,16 @@ use super::problem::Problem;
 use super::sign_in::Caller;
 use crate::search::{By, Found};
 
+/// A model's name has no control characters.
+pub(super) const MODEL_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+
 /// The parameters of a `GET`.
 pub(super) const PARAMS: [&str; 6] = ["q", "kind", "space_id", "limit", "by", "view"];
 
 /// What to search for. There must be words, or a vector, or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = by_words_or_vector()))]
 pub(super) struct Wanted {
     /// The words.
     #[serde(default)]
@@ -37,6 +42,7 @@ pub(super) struct Wanted {
     by: Option<Only>,
     /// Only of these kinds.
     #[serde(default)]
+    #[schemars(schema_with = "searched_kinds")]
     kind: Vec<Kind>,
     /// Only of this space: a team's id, or the caller's own.
     #[serde(default)]
@@ -45,6 +51,19 @@ pub(super) struct Wanted {
     #[serde(default)]
     #[schemars(range(min = 1, max = SEARCH_HITS))]
     limit: Option<usize>,
+}
+
+/// There are words, which alone it may be held to, or a vector.
+fn by_words_or_vector() -> Value {
+    json!([
+        { "properties": { "q": { "type": "string" }, "vector": { "type": "null" } }, "required": ["q"] },
+        { "properties": { "vector": { "type": "object" }, "by": { "type": "null" } }, "required": ["vector"] },
+    ])
+}
+
+fn searched_kinds(_: &mut SchemaGenerator) -> Schema {
+    let kinds: Vec<_> = Kind::searched().map(Kind::singular).collect();
+    json_schema!({ "type": "array", "items": { "type": "string", "enum": kinds } })
 }
 
 /// What a search may be held to.
@@ -60,10 +79,10 @@ pub(super) enum Only {
 #[serde(deny_unknown_fields)]
 pub(super) struct Components {
     /// The model's name. Vectors are compared with those of the same model alone.
-    #[schemars(length(min = 1, max = MODEL_CHARS))]
+    #[schemars(length(min = 1, max = MODEL_CHARS), regex(pattern = MODEL_PATTERN))]
     model: String,
     /// The components, as many as the model has dimensions.
-    #[schemars(length(min = 1, max = MAX_DIMENSIONS))]
+    #[schemars(length(min = 1, max = MAX_DIMENSIONS), inner(range(min = f32::MIN, max = f32::MAX)))]
     components: Vec<f32>,
 }
 
@@ -124,7 +143,7 @@ fn build(text: Option<&str>, by_vector: bool, kinds: Vec<Kind>) -> Result<Search
     search.kinds(kinds).map_err(|error| error.with("field", "kind"))
 }
 
-fn read(text: Option<&str>, mut params: Params) -> Result<Search> {
+pub(super) fn read(text: Option<&str>, mut params: Params) -> Result<Search> {
     let text = text.ok_or_else(|| Error::invalid("the search does not say for what").with("parameter", "q").hint("use q=words"))?;
     let mut search = Search::new(text).map_err(|error| error.with("parameter", "q"))?;
     if let Some(kinds) = params.take("kind") {

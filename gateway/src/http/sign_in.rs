@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use mosaic_core::{Id, Kind, Scope};
 
 use super::app::{App, Data, Peer};
+use super::forwarded;
 use super::problem::{INTERNAL, Problem, TOO_MANY_REQUESTS, UNAUTHORIZED};
 use crate::auth::{FAILURE_WINDOW, Principal, Refusal};
 use crate::telemetry::AUDIT;
@@ -50,14 +51,15 @@ async fn caller(app: &App, request: &Parts) -> Result<Caller, Problem> {
         return Err(Problem::new(UNAUTHORIZED, "the request brings no token").hint(HOW).challenge(None));
     };
     let peer = request.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip());
-    match data.auth.sign_in(secret, peer).await {
+    let client = forwarded::client(peer, &request.headers, &app.parts.trusted_proxies);
+    match data.auth.sign_in(secret, client).await {
         Ok(principal) => Ok(Caller { principal: Arc::new(principal), data: Arc::clone(data) }),
         Err(refused) => Err(refusal(refused)),
     }
 }
 
 /// The bearer token of a request (RFC 6750, 2.1): `None` without the header, empty when it holds something else.
-fn secret(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn secret(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
     if values.next().is_some() {

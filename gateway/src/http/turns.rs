@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, stream};
+use mosaic_core::model::BODY_BYTES;
 use mosaic_core::{Applied, Error, ErrorKind, Finish, Id, Kind, Record, Result, Scope, Session, TokenScope, refusal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 
 use super::app::App;
 use super::body::{self, JSON};
+use super::following::OwnPlace;
 use super::params::Params;
 use super::paths;
 use super::problem::{CONFLICT, INVALID_REQUEST, OVERLOADED, Problem, TIMEOUT, UNAVAILABLE};
@@ -35,7 +37,7 @@ pub(super) const EVENTS: &str = "/api/v1/sessions/{id}/events";
 pub(super) const STOP: &str = "/api/v1/sessions/{id}/stop";
 
 /// The header by which a client says what it has seen of a stream.
-const LAST_EVENT_ID: &str = "last-event-id";
+pub(super) const LAST_EVENT_ID: &str = "last-event-id";
 
 /// A stream that has nothing to say says so, so that neither side takes the other for dead.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -46,6 +48,7 @@ const STILL_HERE: &str = ": still here\n\n";
 #[serde(deny_unknown_fields)]
 pub(super) struct Said {
     /// Markdown, up to 2 MiB.
+    #[schemars(length(max = BODY_BYTES), regex(pattern = r"^[^\u0000]*$"))]
     content: String,
     /// An id of the client's own: the same message again begins no second turn.
     #[serde(default)]
@@ -66,6 +69,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
     no_params(request.uri())?;
     let (parts, body) = request.into_parts();
     let session = session_of(parts.uri.path())?;
+    let place = app.following.enter(caller.principal.user_id)?;
     // The answer may take its time, and what is asked may not.
     let limits = app.parts.limits;
     let read = timeout(limits.request_time(), body::object(&parts.headers, body, JSON, limits.body_bytes)).await;
@@ -79,7 +83,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
     let Said { content, id } = body::fields(fields).map_err(Problem::malformed)?;
     let session = own_session(&caller, scope, session).await?;
     let follower = caller.data.turns.begin(session, id, content).await.map_err(refused)?;
-    if accepts_events(&parts.headers) { Ok(streamed(follower)) } else { whole(follower).await }
+    if accepts_events(&parts.headers) { Ok(streamed(follower, place)) } else { whole(follower).await }
 }
 
 async fn append(caller: &Caller, scope: Scope, session: Id, mut fields: Map<String, Value>) -> Result<Response, Problem> {
@@ -95,22 +99,23 @@ async fn append(caller: &Caller, scope: Scope, session: Id, mut fields: Map<Stri
 }
 
 /// `GET /api/v1/sessions/{id}/events`
-pub(super) async fn events(caller: Caller, request: Request) -> Result<Response, Problem> {
+pub(super) async fn events(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Result<Response, Problem> {
     let scope = caller.principal.reading(Kind::Session)?;
     let mut params = Params::read(request.uri().query(), &["after"]).map_err(Problem::malformed)?;
     let session = session_of(request.uri().path())?;
-    let seen = match request.headers().get(LAST_EVENT_ID) {
-        Some(value) => Some(value.to_str().unwrap_or_default().to_owned()),
-        None => params.take("after"),
-    };
-    let after = match seen.as_deref() {
-        None | Some("") => 0,
-        Some(text) => text.parse::<u64>().ok().filter(|seq| i64::try_from(*seq).is_ok()).ok_or_else(|| {
-            Problem::new(INVALID_REQUEST, "the place to go on from is no number").hint("send the id of the last event as Last-Event-ID")
-        })?,
-    };
+    let asked = params.take("after").map(|text| place(&text)).transpose()?;
+    let seen = request.headers().get(LAST_EVENT_ID).map(|value| place(value.to_str().unwrap_or_default())).transpose()?;
+    let after = seen.or(asked).unwrap_or(0);
+    let place = app.following.enter(caller.principal.user_id)?;
     caller.data.records.get(scope, Kind::Session, session).await?;
-    Ok(streamed(caller.data.turns.follow(scope, session, after)))
+    Ok(streamed(caller.data.turns.follow(scope, session, after), place))
+}
+
+/// The place in a session that a client has seen last.
+pub(super) fn place(text: &str) -> Result<u64, Problem> {
+    text.parse::<u64>().ok().filter(|seq| i64::try_from(*seq).is_ok()).ok_or_else(|| {
+        Problem::new(INVALID_REQUEST, "the place to go on from is no number").hint("send the id of the last event as Last-Event-ID")
+    })
 }
 
 /// `POST /api/v1/sessions/{id}/stop`
@@ -136,7 +141,7 @@ fn session_of(path: &str) -> Result<Id, Problem> {
 }
 
 /// Whether the client wants to hear of things as they happen.
-fn accepts_events(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepted
         .flat_map(|value| value.split(','))
@@ -176,13 +181,14 @@ async fn whole(mut follower: Follower) -> Result<Response, Problem> {
 }
 
 /// A stream of server-sent events (HTML, 9.2).
-fn streamed(follower: Follower) -> Response {
+fn streamed(follower: Follower, place: OwnPlace) -> Response {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM))];
-    (headers, Body::from_stream(frames(follower))).into_response()
+    (headers, Body::from_stream(frames(follower, place))).into_response()
 }
 
-fn frames(follower: Follower) -> impl Stream<Item = Result<Bytes>> + Send {
-    stream::try_unfold(follower, |mut follower| async move {
+/// The place is kept as long as anything may come.
+fn frames(follower: Follower, place: OwnPlace) -> impl Stream<Item = Result<Bytes>> + Send {
+    stream::try_unfold((follower, place), |(mut follower, place)| async move {
         let frame = match timeout(SILENCE, follower.next()).await {
             Ok(Ok(Some(event))) => frame(event)?,
             Ok(Ok(None)) => return Ok(None),
@@ -192,7 +198,7 @@ fn frames(follower: Follower) -> impl Stream<Item = Result<Bytes>> + Send {
             }
             Err(_) => STILL_HERE.to_owned(),
         };
-        Ok(Some((Bytes::from(frame), follower)))
+        Ok(Some((Bytes::from(frame), (follower, place))))
     })
 }
 

@@ -4,6 +4,8 @@
 //! again.
 
 mod calls;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod protocol;
 
 use std::collections::VecDeque;
@@ -107,7 +109,7 @@ impl Chat {
     pub fn new(section: &ChatModel, base_dir: &Path) -> Result<Self> {
         let url = section.url()?;
         let server = Arc::new(Server { key: section.key(base_dir)?, silence: section.silence(), url });
-        Ok(Self { http: http_client(&server.url)?, server, section: section.clone(), takes_newer_name: AtomicBool::new(false) })
+        Ok(Self { http: http_client(&server.url, None)?, server, section: section.clone(), takes_newer_name: AtomicBool::new(false) })
     }
 
     /// What the config says of it.

@@ -63,7 +63,7 @@ impl Embeddings {
     /// [`ErrorKind::Config`] for what of the section cannot be used, such as a file of the key that cannot be read.
     pub fn new(section: &EmbeddingModel, base_dir: &Path) -> Result<Self> {
         let url = section.url()?;
-        let http = http_client(&url)?;
+        let http = http_client(&url, None)?;
         Ok(Self { http, url, key: section.key(base_dir)?, name: stored_name(section), section: section.clone() })
     }
 

@@ -1,9 +1,12 @@
 //! What goes wrong between the gateway and a model server, and whose fault it may be. What must not come in: the key that the server is
 //! shown; a server that repeats it is not quoted with it.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
+
 use std::error::Error as StdError;
+use std::fmt;
 use std::time::{Duration, SystemTime};
-use std::{fmt, io};
 
 use mosaic_core::{Clock as _, Error, ErrorKind, SystemClock};
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
@@ -11,7 +14,7 @@ use reqwest::{Response, Url};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::client::cause;
+use crate::client::{cause, is_of_tls};
 
 /// How much of an answer that is no success is read, in bytes, and for how long: its status says the most.
 const PROBLEM_BYTES: usize = 64 << 10;
@@ -118,13 +121,6 @@ impl fmt::Display for Failure {
 }
 
 impl StdError for Failure {}
-
-/// Whether an error is one of TLS, which waiting does not cure: a certificate that is not trusted, or a server that speaks without.
-fn is_of_tls(error: &(dyn StdError + 'static)) -> bool {
-    // What an error of input and output wraps is not its source; the source of that is.
-    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || wrapped.is_some_and(|error| is_of_tls(error)) || error.source().is_some_and(is_of_tls)
-}
 
 /// When the server wants to be asked again (RFC 9110, 10.2.3). A point in time is taken by the server's own clock, if it tells it.
 fn wait(headers: &HeaderMap) -> Option<Duration> {

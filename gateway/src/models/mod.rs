@@ -5,6 +5,8 @@ mod breaker;
 mod chat;
 mod embeddings;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 pub use breaker::{Breaker, Turn};
 pub use chat::{Answer, Chat, ChatMessage, Done, Piece, ToolDefinition};

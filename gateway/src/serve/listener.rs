@@ -6,6 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mosaic_core::{Error, ErrorKind, Result};
 use tokio::net::TcpListener;
 
+use crate::config::Config;
+use crate::tls::{Certificate, Files};
+
 /// Takes an address.
 ///
 /// # Errors
@@ -14,18 +17,25 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| refused(address, error))
 }
 
-/// The URL under which this machine reaches a listener.
+/// The URL under which this machine reaches a listener that shows this certificate, or none.
 ///
 /// # Errors
 /// [`ErrorKind::Internal`] when the listener does not know its address.
-pub(super) fn url(listener: &TcpListener) -> Result<String> {
+pub(super) fn url(listener: &TcpListener, certificate: Option<&Certificate>) -> Result<String> {
     let address = listener.local_addr().map_err(|error| Error::new(ErrorKind::Internal, "the listener has no address").source(error))?;
-    Ok(url_of(address))
+    Ok(match certificate {
+        Some(certificate) => format!("https://{}", certificate.authority(address)),
+        None => format!("http://{}", reached(address)),
+    })
 }
 
-/// The URL under which this machine reaches a gateway that listens at this address.
-pub(crate) fn url_of(address: SocketAddr) -> String {
-    format!("http://{}", reached(address))
+/// The URL under which this machine reaches a gateway with this config. This blocks for as long as reading a certificate takes.
+pub(crate) fn url_of(config: &Config) -> String {
+    match Files::of(config).map(|files| files.pair_now()) {
+        Some(Ok(pair)) => format!("https://{}", pair.certificate.authority(config.listen)),
+        Some(Err(_)) => format!("https://{}", reached(config.listen)),
+        None => format!("http://{}", reached(config.listen)),
+    }
 }
 
 /// The address under which this machine reaches whoever listens at this one.
@@ -65,7 +75,7 @@ mod tests {
     async fn an_address_that_is_taken_is_named_with_the_cure() {
         let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let taken = first.local_addr().unwrap();
-        assert_eq!(url(&first).unwrap(), format!("http://{taken}"));
+        assert_eq!(url(&first, None).unwrap(), format!("http://{taken}"));
         let error = bind(taken).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InUse);
         assert!(error.to_string().contains(&taken.to_string()), "{error}");
@@ -75,6 +85,6 @@ mod tests {
     #[tokio::test]
     async fn every_address_is_reached_at_localhost() {
         let listener = bind("0.0.0.0:0".parse().unwrap()).await.unwrap();
-        assert!(url(&listener).unwrap().starts_with("http://127.0.0.1:"));
+        assert!(url(&listener, None).unwrap().starts_with("http://127.0.0.1:"));
     }
 }

@@ -5,15 +5,17 @@
 mod background;
 mod connections;
 mod descriptors;
+mod handshake;
 mod listener;
 mod signals;
+mod supervisor;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
-use mosaic_core::{Backend, Error, ErrorKind, RandomIds, Result, SystemClock};
+use mosaic_core::{Backend, Clock as _, Error, ErrorKind, RandomIds, Result, SystemClock};
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,7 +30,8 @@ use crate::open;
 use crate::presence::Presence;
 use crate::services::Services;
 use crate::telemetry::{self, Writer};
-use connections::Stop;
+use crate::tls::{Files, Watched, warn_of_standing};
+use connections::{Server, Stop};
 pub(crate) use listener::{choose_another, reached, refused, url_of};
 use signals::Signals;
 
@@ -57,6 +60,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     let model = models::embeddings(config)?.map(Arc::new);
     let chat = models::chat(config)?.map(Arc::new);
     let mut signals = Signals::new()?;
+    let watched = certificate(config).await?;
     let listener = match listener::bind(config.listen).await {
         Ok(listener) => listener,
         // As a rule it is a gateway on the same data that has the address. Another address would be the wrong cure then.
@@ -64,7 +68,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         Err(error) => return Err(error),
     };
     let limits = descriptors::make_room(config.limits);
-    let url = listener::url(&listener)?;
+    let url = listener::url(&listener, watched.as_ref().map(Watched::certificate))?;
     let stop = Stop { soft: CancellationToken::new(), hard: CancellationToken::new() };
     // However this function ends, connections end with it.
     let _connections_end = stop.hard.clone().drop_guard();
@@ -73,6 +77,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     let app = App::new(Parts {
         limits,
         tier: config.tier.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         metrics: metrics.clone(),
@@ -82,13 +87,11 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
         chat,
         look: look(config.clone()),
     });
-    tokio::spawn(stop.hard.clone().run_until_cancelled_owned(connections::accept(
-        listener,
-        Arc::clone(&app),
-        limits,
-        tasks.clone(),
-        stop.clone(),
-    )));
+    let server = Server::new(Arc::clone(&app), watched.as_ref().map(Watched::current), stop.clone());
+    tokio::spawn(stop.hard.clone().run_until_cancelled_owned(server.accept(listener, limits, tasks.clone())));
+    if let Some(watched) = watched {
+        tokio::spawn(stop.hard.clone().run_until_cancelled_owned(watched.run()));
+    }
     tokio::spawn(stop.hard.clone().run_until_cancelled_owned(keep_up(metrics)));
 
     let mut backend = tokio::select! {
@@ -115,6 +118,24 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     outcome.and(stopped)
 }
 
+/// The certificate that the listener shows, if the config names one. Says in the log what about it, or about there being none, is not safe.
+async fn certificate(config: &Config) -> Result<Option<Watched>> {
+    let Some(files) = Files::of(config) else {
+        // Whoever names proxies has one in front, whose business it is.
+        if !config.listen.ip().to_canonical().is_loopback() && config.trusted_proxies.is_empty() {
+            tracing::warn!(
+                listen = %config.listen,
+                "others reach this address without TLS, and tokens may be read on the way: set tls.certificate_file and tls.key_file, or put a proxy \
+                 in front that speaks TLS and name it in trusted_proxies"
+            );
+        }
+        return Ok(None);
+    };
+    let pair = files.pair().await?;
+    warn_of_standing(&pair.certificate, SystemClock.now());
+    Ok(Some(Watched::new(files, pair, Arc::new(SystemClock))))
+}
+
 /// How an operator has this gateway looked at.
 fn look(config: Config) -> Look {
     let config = Arc::new(config);
@@ -134,6 +155,7 @@ async fn answer(app: &App, backend: &Backend, config: &Config, url: &str, start:
     app.open(backend).await?;
     let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(url, tier = config.tier, ms, "ready");
+    supervisor::ready().await;
     std::future::pending().await
 }
 
@@ -149,6 +171,7 @@ async fn keep_up(metrics: PrometheusHandle) {
 async fn drain(stop: &Stop, tasks: &TaskTracker, signals: &mut Signals) -> Result<()> {
     tracing::info!("stopping; requests under way have {} s, a second signal ends them at once", DRAIN_TIME.as_secs());
     stop.soft.cancel();
+    supervisor::stopping().await;
     tasks.close();
     tokio::select! {
         () = tasks.wait() => {}

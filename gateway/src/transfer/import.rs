@@ -1,9 +1,13 @@
 //! JSON Lines into a storage: read, checked and loaded in batches. What cannot be taken is refused by its line; the rest goes in.
 
+use std::collections::{HashSet, VecDeque};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_compression::tokio::bufread::GzipDecoder;
+use futures::StreamExt as _;
+use futures::stream::{self, FuturesOrdered};
 use mosaic_core::{Error, ErrorKind, Id, Kind, Loaded, Record, Result, Storage, UserRole};
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +21,9 @@ use crate::values::{self, VALUES};
 const GZIP: u8 = 0x1f;
 /// What is unpacked at a time, in bytes.
 const BUFFER: usize = 256 << 10;
+
+/// So many batches are loaded at once: a server has more than one processor.
+const AT_ONCE: usize = 2;
 
 /// What to do about an import that broke off.
 const GO_ON: &str = "import it again when the cause is mended: what is there already stays as it is";
@@ -33,7 +40,7 @@ pub enum Powers {
 /// Takes over records from JSON Lines, plain or gzip, with their times and revisions. Lines go in batches of up to 1,000 records
 /// or 4 MiB, each whole or not at all; running it again leaves what is there unchanged. `on_progress` is called after each batch.
 ///
-/// Dropping it leaves the batches that were done, and at most the one that was under way.
+/// Dropping it leaves the batches that were done, and at most the two that were under way.
 ///
 /// # Errors
 /// When the input breaks off ([`ErrorKind::Invalid`] for a gzip stream that is damaged or cut, [`ErrorKind::Unavailable`]
@@ -53,7 +60,8 @@ pub async fn import(
     }
 }
 
-/// While one chunk is loaded, the next is read and parsed; no more than these two are in memory.
+/// Loads batches in order, and a second one beside the first where neither can need the other; while they are loaded, the next is read and
+/// parsed. No more than these three are in memory.
 async fn load_all(
     storage: &dyn Storage,
     powers: Powers,
@@ -61,26 +69,59 @@ async fn load_all(
     mut on_progress: impl FnMut(&Report) + Send,
 ) -> Result<Report> {
     let mut report = Report::default();
-    let mut chunks = Chunks::new(input);
-    let mut ahead = next_batch(&mut chunks, powers).await;
-    while let Some(batch) = ahead.map_err(|error| broken(error, report.lines))? {
-        let (loaded, next) = tokio::join!(load(storage, &batch.records), next_batch(&mut chunks, powers));
-        ahead = next;
-        let loaded = loaded.map_err(|error| failed(error, report.lines))?;
-        count(&mut report, batch, loaded);
-        on_progress(&report);
+    let mut batches = pin!(stream::try_unfold(Chunks::new(input), |mut chunks| async move {
+        let batch = next_batch(&mut chunks, powers).await?;
+        io::Result::Ok(batch.map(|batch| (Arc::new(batch), chunks)))
+    }));
+    let mut ahead: Option<io::Result<Arc<Parsed>>> = None;
+    let (mut is_read, mut under_way, mut loading) = (false, VecDeque::<Arc<Parsed>>::new(), FuturesOrdered::new());
+    loop {
+        match ahead.take() {
+            Some(Ok(batch))
+                if under_way.is_empty() || under_way.len() < AT_ONCE && under_way.iter().all(|other| batch.goes_beside(other)) =>
+            {
+                under_way.push_back(Arc::clone(&batch));
+                loading.push_back(async move { load(storage, &batch.records).await });
+            }
+            Some(Err(error)) if under_way.is_empty() => return Err(broken(error, report.lines)),
+            waits => ahead = waits,
+        }
+        tokio::select! {
+            read = batches.next(), if ahead.is_none() && !is_read => {
+                is_read = !matches!(read, Some(Ok(_)));
+                ahead = read;
+            }
+            Some(loaded) = loading.next(), if !loading.is_empty() => {
+                let loaded = loaded.map_err(|error| failed(error, report.lines))?;
+                if let Some(batch) = under_way.pop_front() {
+                    count(&mut report, &batch, loaded);
+                    on_progress(&report);
+                }
+            }
+            else => return Ok(report),
+        }
     }
-    Ok(report)
 }
 
 /// A chunk of lines, parsed.
 #[derive(Default)]
-struct Parsed {
+pub(super) struct Parsed {
     lines: u64,
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     /// The line of each record.
     numbers: Vec<u64>,
-    refused: Vec<Refusal>,
+    pub(super) refused: Vec<Refusal>,
+}
+
+impl Parsed {
+    /// Whether it may be loaded at the same time as an earlier one. Records refer only to records of kinds before their own, so that of two batches
+    /// of one and the same kind none needs the other; of two records with one id, the first is to be taken.
+    fn goes_beside(&self, earlier: &Self) -> bool {
+        let mut all = self.records.iter().chain(&earlier.records);
+        let Some(kind) = all.next().map(Record::kind) else { return true };
+        let ids: HashSet<Id> = earlier.records.iter().map(Record::id).collect();
+        all.all(|record| record.kind() == kind) && !self.records.iter().any(|record| ids.contains(&record.id()))
+    }
 }
 
 async fn next_batch(chunks: &mut Chunks<impl AsyncBufRead + Unpin>, powers: Powers) -> io::Result<Option<Parsed>> {
@@ -90,7 +131,7 @@ async fn next_batch(chunks: &mut Chunks<impl AsyncBufRead + Unpin>, powers: Powe
     }
 }
 
-fn parse(chunk: &Chunk, powers: Powers) -> Parsed {
+pub(super) fn parse(chunk: &Chunk, powers: Powers) -> Parsed {
     let mut parsed = Parsed::default();
     for (number, line) in chunk.lines() {
         parsed.lines += 1;
@@ -136,8 +177,11 @@ fn withheld(why: &'static str) -> Error {
         .hint("import it with a token that has the scopes operator and admin, or leave it out")
 }
 
-/// What a line that is refused says of itself, as far as it can be read.
+/// What a line that is refused says of itself, as far as it can be read. Of too many values, none is: they are what it is refused for.
 fn named(line: &[u8]) -> (Option<Kind>, Option<Id>) {
+    if values::are_too_many(line) {
+        return (None, None);
+    }
     #[derive(Deserialize, Default)]
     struct Named {
         #[serde(default)]
@@ -160,10 +204,10 @@ async fn load(storage: &dyn Storage, records: &[Record]) -> Result<Vec<Loaded>> 
     Ok(loaded)
 }
 
-fn count(report: &mut Report, batch: Parsed, loaded: Vec<Loaded>) {
+fn count(report: &mut Report, batch: &Parsed, loaded: Vec<Loaded>) {
     report.lines += batch.lines;
-    let mut refused = batch.refused;
-    for ((record, number), outcome) in batch.records.iter().zip(batch.numbers).zip(loaded) {
+    let mut refused = batch.refused.clone();
+    for ((record, number), outcome) in batch.records.iter().zip(batch.numbers.iter().copied()).zip(loaded) {
         match outcome {
             Loaded::Added => report.added(record.kind()),
             Loaded::Unchanged => report.unchanged(record.kind()),
@@ -187,4 +231,45 @@ fn broken(error: io::Error, line: u64) -> Error {
 fn failed(error: Error, line: u64) -> Error {
     let error = error.with("line", line);
     if error.hint_text().is_some() { error } else { error.hint(GO_ON) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch of records, by kind and number.
+    async fn batch(records: &[(&str, u32)]) -> Parsed {
+        let lines = records.iter().map(|(kind, n)| {
+            let id = Id::from_u128((*n).into());
+            let fields = match *kind {
+                "user" => r#""login":"ada","name":"Ada""#.to_owned(),
+                "session" => format!(r#""owner_id":"{}","title":"Plans","agent":"assistant""#, Id::nil()),
+                "message" => format!(r#""session_id":"{}","seq":{n},"role":"user","content":"Hello""#, Id::nil()),
+                _ => format!(r#""owner_id":"{}","title":"Plans""#, Id::nil()),
+            };
+            format!(r#"{{"kind":"{kind}","id":"{id}","created_at":"2026-01-01T00:00:00Z",{fields}}}"#)
+        });
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        let parsed = next_batch(&mut Chunks::new(lines.as_bytes()), Powers::Granted).await.unwrap().unwrap();
+        assert_eq!(parsed.refused, []);
+        parsed
+    }
+
+    #[tokio::test]
+    async fn batches_go_side_by_side_where_neither_can_need_the_other() {
+        let tasks = batch(&[("task", 1), ("task", 2)]).await;
+        for (records, goes) in [
+            (&[("task", 3), ("task", 4)][..], true),
+            (&[("message", 3)], false),
+            (&[("task", 3), ("note", 4)], false),
+            // The first of the two is to be taken.
+            (&[("task", 2)], false),
+        ] {
+            assert_eq!(batch(records).await.goes_beside(&tasks), goes, "{records:?}");
+        }
+        let sessions = batch(&[("user", 1), ("session", 2)]).await;
+        assert!(!batch(&[("session", 3)]).await.goes_beside(&sessions), "its owner may be in the first");
+        assert!(!batch(&[("message", 3)]).await.goes_beside(&sessions));
+        assert!(Parsed::default().goes_beside(&tasks), "what is refused as a whole needs nothing");
+    }
 }

@@ -2,6 +2,8 @@
 //! API and for moving tiers. What must not come in: files, requests, progress bars.
 
 mod export;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod import;
 mod lines;
 mod report;

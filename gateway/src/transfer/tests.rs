@@ -121,6 +121,22 @@ async fn a_line_of_more_values_than_a_record_has_is_refused_by_its_number() {
 }
 
 #[tokio::test]
+async fn a_line_of_too_many_values_is_not_read_to_say_of_which_record_it_is() {
+    let storage = open();
+    let id = "00000000-0000-4000-9000-000000000001";
+    for line in [
+        format!(r#"{{"id":"{id}","kind":[{}1]}}"#, "1,".repeat(2_000_000)),
+        format!(r#"{{"kind":"note","id":[{}1]}}"#, "1,".repeat(5_000)),
+        format!(r#"{{"kind":"note","id":"{id}","tags":[{}1]}}"#, "1,".repeat(5_000)),
+    ] {
+        let report = take(&storage, line.as_bytes()).await;
+        assert_eq!((report.total, report.unknown), (counts(0, 0, 1), 1));
+        let Refusal { kind, id, reason, .. } = &report.refusals[0];
+        assert_eq!((kind, id, reason.as_str()), (&None, &None, "the line holds more than 4096 JSON values"));
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_all_counted_and_the_first_hundred_listed_with_short_reasons() {
     let storage = open();
     let odd = format!(r#"{{"kind":"user","{}":1}}"#, "é".repeat(5_000));

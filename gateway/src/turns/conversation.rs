@@ -35,7 +35,9 @@ impl Setting<'_> {
     fn system(&self) -> String {
         let Session { owner_id, team_id, .. } = self.session;
         let place = match team_id {
-            Some(team) => format!("This conversation is in the space of the team {team}, whose members read it."),
+            Some(team) => format!(
+                "This conversation is in the space of the team {team}, whose members read it. The tools see what is the team's and nothing else."
+            ),
             None => "This conversation is in the person's own space.".to_owned(),
         };
         let own = self.instructions.map(|own| format!("\n\n{own}")).unwrap_or_default();

@@ -247,7 +247,8 @@ impl Run {
     /// Carries out a call: what it changes and its result are stored together, or neither is.
     async fn carry_out(&self, call: &ToolCall) -> Result<Message, Loss> {
         let most = self.model.section().tool_chars;
-        let tools = Tools { records: &self.turns.records, searcher: &self.turns.searcher, scope: self.scope() };
+        let (records, searcher) = (&self.turns.records, &self.turns.searcher);
+        let tools = Tools { records, searcher, scope: self.scope(), team: self.session.team_id };
         let mut attempts = ATTEMPTS;
         let refused = loop {
             attempts -= 1;

@@ -7,8 +7,20 @@ use super::conversation::{Setting, messages, messages_after};
 use super::*;
 use crate::models::ChatMessage;
 
+mod troubled;
+
 const ADA: Id = Id::from_u128(0xada);
 const SESSION: Id = Id::from_u128(0x5e55);
+
+/// A person and their session.
+fn world_records() -> Vec<Record> {
+    let at = "2026-01-01T00:00:00Z";
+    let records = [
+        json!({ "kind": "user", "id": ADA, "login": "ada", "name": "Ada", "role": "member", "created_at": at }),
+        json!({ "kind": "session", "id": SESSION, "owner_id": ADA, "title": "Plans", "agent": "assistant", "created_at": at }),
+    ];
+    records.into_iter().map(|record| serde_json::from_value(record).unwrap()).collect()
+}
 
 struct World {
     storage: Arc<dyn Storage>,
@@ -17,13 +29,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
-        let at = "2026-01-01T00:00:00Z";
-        let records = [
-            json!({ "kind": "user", "id": ADA, "login": "ada", "name": "Ada", "role": "member", "created_at": at }),
-            json!({ "kind": "session", "id": SESSION, "owner_id": ADA, "title": "Plans", "agent": "assistant", "created_at": at }),
-        ];
-        let records: Vec<Record> = records.into_iter().map(|record| serde_json::from_value(record).unwrap()).collect();
-        storage.load(&records, None).await.unwrap();
+        storage.load(&world_records(), None).await.unwrap();
         Self { storage }
     }
 

@@ -124,6 +124,33 @@ async fn a_token_that_expires_makes_nothing_that_outlives_it() {
 }
 
 #[tokio::test]
+async fn a_token_lengthens_no_life_of_scopes_that_it_lacks() {
+    let world = World::new().await;
+    let (end, later) = ("2026-04-01T00:00:00Z", "2026-05-01T00:00:00Z");
+    let path = |token: &Person| format!("/api/v1/tokens/{}", token.token_id);
+    let admin = world.token(&world.root, &[TokenScope::Admin, TokenScope::Read], None).await;
+    let operator = world.token(&world.root, &[TokenScope::Operator], Some(end.parse().unwrap())).await;
+    let plain = world.token(&world.ada, &[TokenScope::Read, TokenScope::Write], None).await;
+    let agent = world.token(&world.ada, &[TokenScope::Read, TokenScope::Agent], Some(end.parse().unwrap())).await;
+    for (caller, token, lacking) in [(&admin, &operator, "scope=operator"), (&plain, &agent, "scope=agent")] {
+        for expires_at in [json!(null), json!(later)] {
+            let refused = world.patch(caller, &path(token), json!({ "expires_at": expires_at })).await;
+            refused.is_problem(403, "forbidden", &["a token gives only scopes that it has itself", lacking]);
+        }
+        // It may be ended sooner, and called otherwise; and what has those scopes no more lives on.
+        world.patch(caller, &path(token), json!({ "expires_at": "2026-03-15T00:00:00Z", "name": "brief" })).await.is(200);
+        world.patch(caller, &path(token), json!({ "expires_at": later, "scopes": ["read"] })).await.is(200);
+    }
+    // One that has expired does not come back either.
+    let late = world.token(&world.root, &[TokenScope::Operator], Some("2026-03-01T12:00:30Z".parse().unwrap())).await;
+    world.clock.advance(60);
+    world.get(&late, "/api/v1/export").await.is_problem(401, "unauthorized", &["expired"]);
+    world.patch(&admin, &path(&late), json!({ "expires_at": null })).await.is_problem(403, "forbidden", &["scope=operator"]);
+    world.get(&late, "/api/v1/export").await.is_problem(401, "unauthorized", &["expired"]);
+    world.patch(&world.root, &path(&late), json!({ "expires_at": later })).await.is(200);
+}
+
+#[tokio::test]
 async fn a_user_with_records_is_not_removed() {
     let world = World::new().await;
     world.post(&world.eve, "/api/v1/tasks", json!({ "title": "a" })).await.is(201);

@@ -71,6 +71,36 @@ async fn past_what_it_bears_it_says_so_at_once_and_recovers() {
 }
 
 #[tokio::test]
+async fn one_person_does_not_take_all_places_of_those_who_follow_turns() {
+    let world = World::with(Limits { requests: 4, ..Limits::default() }).await;
+    let session = async |person| {
+        let made = world.post(person, "/api/v1/sessions", json!({ "title": "Plans", "agent": "assistant" })).await.is(201);
+        format!("/api/v1/sessions/{}", made.id())
+    };
+    let (of_ada, of_bob) = (session(&world.ada).await, session(&world.bob).await);
+    let headers = [("authorization", &*bearer(&world.ada)), ("content-type", "application/json")];
+    let messages = format!("{of_ada}/messages");
+    let slow = world.ask("POST", &messages, &headers, stalled());
+    let others = async {
+        tokio::task::yield_now().await;
+        for path in [format!("{of_ada}/events"), format!("{of_bob}/events")] {
+            let refused = world.get(&world.ada, &path).await;
+            refused.is_problem(503, "overloaded", &["as many turns as one person may"]);
+            assert_eq!(refused.headers["retry-after"], "1");
+        }
+        world.get(&world.bob, &format!("{of_bob}/events")).await.is(200);
+        world.get(&world.ada, &of_ada).await.is(200);
+    };
+    tokio::select! {
+        biased;
+        answer = slow => panic!("{answer:?}"),
+        () = others => {}
+    }
+    // Whoever went away has given up the place.
+    world.get(&world.ada, &format!("{of_ada}/events")).await.is(200);
+}
+
+#[tokio::test]
 async fn a_request_has_an_id_the_clients_where_it_gives_a_modest_one() {
     let world = World::new().await;
     let id = async |given: &str| {

@@ -135,6 +135,21 @@ async fn guessing_is_slowed_down_before_it_reaches_the_storage() {
 }
 
 #[tokio::test]
+async fn behind_a_trusted_proxy_each_client_is_counted_by_itself() {
+    let world = World::new().await;
+    let ask = async |secret: &str, client: &str| {
+        let headers = [("authorization", &*format!("Bearer {secret}")), ("x-forwarded-for", client)];
+        world.ask("GET", "/api/v1/tasks", &headers, "").await
+    };
+    for _ in 0..31 {
+        // What the guesser writes before what the proxy adds is nobody's word.
+        ask(TokenSecret::generate().unwrap().expose(), "198.51.100.1, 203.0.113.66").await;
+    }
+    ask(world.ada.secret.as_str(), "203.0.113.66").await.is_problem(429, "too_many_requests", &[]);
+    ask(world.ada.secret.as_str(), "198.51.100.1").await.is(200);
+}
+
+#[tokio::test]
 async fn the_last_use_is_noted_once_a_minute() {
     let world = World::new().await;
     let last_use = async |person: &Person| match world.backend.storage.get(Scope::System, Kind::Token, person.token_id).await.unwrap() {

@@ -70,11 +70,11 @@ async fn an_import_that_breaks_off_says_how_far_it_came_and_is_read_to_its_end()
     let world = World::new().await;
     let taken = Arc::new(AtomicUsize::new(0));
     let (backend, counter, line) = (world.backend.storage.clone(), taken.clone(), note(1, &world.ada));
-    // Two batches' lines, then the storage goes away, then more than is read ahead.
+    // The storage goes away when the fifth batch is read: two may be under way then. More follows than is read ahead.
     let pieces = stream::unfold(0, move |number| {
         let (backend, counter, line) = (backend.clone(), counter.clone(), line.clone());
         async move {
-            if number == 2_500 {
+            if number == 4_500 {
                 backend.close().await.unwrap();
             }
             counter.store(number, Ordering::SeqCst);
@@ -85,7 +85,9 @@ async fn an_import_that_breaks_off_says_how_far_it_came_and_is_read_to_its_end()
     let answer = import(&world, &world.root, Body::from_stream(pieces)).await;
     answer.is_problem(503, "unavailable", &["import it again"]);
     let report = &answer.body["report"];
-    assert_eq!((&answer.body["line"], &report["lines"], &report["total"]["added"]), (&json!(2_000), &json!(2_000), &json!(2_000)));
+    let lines = &report["lines"];
+    assert!([2_000, 3_000, 4_000].iter().any(|batches| lines == batches), "{report}");
+    assert_eq!((&answer.body["line"], &report["total"]["added"]), (lines, lines));
     assert_eq!(taken.load(Ordering::SeqCst), 20_000, "the client has sent everything, and so sees the answer");
 }
 

@@ -18,7 +18,7 @@ use mosaic_gateway::doctor::Report;
 use mosaic_gateway::http::{App, Parts, Peer, router};
 use mosaic_gateway::secret::TokenSecret;
 use mosaic_gateway::telemetry;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -102,6 +102,7 @@ impl World {
         let app = App::new(Parts {
             limits,
             tier: "memory".into(),
+            trusted_proxies: serde_json::from_value(json!(["127.0.0.1"])).unwrap(),
             clock: clock.clone(),
             ids: ids.clone(),
             metrics: telemetry::metrics().unwrap(),

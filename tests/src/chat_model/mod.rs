@@ -120,6 +120,12 @@ impl ChatServer {
         lock(&self.state.asked).iter().filter(|asked| asked.user().contains(said)).cloned().collect()
     }
 
+    /// Forgets what it was asked, which else takes memory for as long as it runs.
+    pub fn forget(&self) {
+        lock(&self.state.asked).clear();
+        lock(&self.state.bodies).clear();
+    }
+
     /// How many of its answers are under way: neither at their end, nor given up by who asked.
     pub fn under_way(&self) -> usize {
         self.state.under_way.load(Ordering::Acquire)

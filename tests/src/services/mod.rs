@@ -16,7 +16,7 @@
 //! process, however it ends: [`supervisor`]. `mosaic-tests helper:services show` starts or joins those of tests started by hand, which
 //! go on for two minutes after their last use.
 //!
-//! And a browser, for the tests of the page: [`chromium()`].
+//! And a browser, for the tests of the page: [`chromium()`]; and a tester of the API's description: [`Schemathesis`].
 //!
 //! What must not come in: what the product makes of them.
 
@@ -32,6 +32,7 @@ mod postgres;
 mod processes;
 mod proxy;
 mod run;
+mod schemathesis;
 mod server;
 pub mod supervisor;
 mod tls;
@@ -48,6 +49,7 @@ pub use listing::Listing;
 pub use own::{Own, OwnPostgres, OwnValkey};
 pub use postgres::{Database, Postgres};
 pub use proxy::{Proxy, Unanswered};
+pub use schemathesis::Schemathesis;
 pub use valkey::Valkey;
 
 /// The servers that all tests of a run share.

@@ -13,7 +13,9 @@
 mod backup;
 mod cancel;
 mod commands;
+mod contract;
 mod crash;
+mod deploy;
 mod docs;
 mod embeddings;
 mod harness;
@@ -26,3 +28,4 @@ mod servers;
 mod sessions;
 mod stop;
 mod terminal;
+mod tls;

@@ -2,6 +2,7 @@
 //! pool of connections, and looking whether it will do. Tiers that keep their records on a server are made from it.
 //! What must not come in: SQL about records, and which tier it is.
 
+pub mod checks;
 mod config;
 mod connect;
 mod pool;

@@ -25,7 +25,7 @@ async fn found(answer: Option<String>) -> Check {
             }
         }
     });
-    look(address, soon()).await
+    look(address, Speaks::Plain, None, soon()).await
 }
 
 async fn found_http(status: &str, body: &str) -> Check {
@@ -83,10 +83,10 @@ async fn whoever_else_is_there_is_told_from_a_gateway() {
 async fn nobody_may_be_there() {
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let check = look(address, soon()).await;
+    let check = look(address, Speaks::Plain, None, soon()).await;
     assert_eq!((check.status, check.message.as_str(), check.target), (Status::Green, "no gateway runs here", address.to_string()));
     // TEST-NET-1 (RFC 5737) is nobody's.
-    let elsewhere = look("192.0.2.1:7420".parse().unwrap(), soon()).await;
+    let elsewhere = look("192.0.2.1:7420".parse().unwrap(), Speaks::Plain, None, soon()).await;
     assert!(elsewhere.status == Status::Red && elsewhere.message.starts_with("this machine does not have this address"), "{elsewhere:?}");
     assert!(elsewhere.remediation.unwrap().contains("mosaic serve --listen"));
 }
@@ -96,4 +96,37 @@ async fn what_others_say_is_cut() {
     let parts = format!(r#"{{"not_ready":["{}"],"detail":"{}"}}"#, "é".repeat(TEXT_CHARS + 50), "x".repeat(TEXT_CHARS + 50));
     let message = found_http("503 Service Unavailable", &parts).await.message;
     assert!(message.chars().count() < 2 * TEXT_CHARS + 50, "{message}");
+}
+
+#[tokio::test]
+async fn one_is_ready_only_when_it_says_so() {
+    let asked = async |status: &str, body: &str| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        is_ready(address, Speaks::Plain, soon()).await
+    };
+    assert_eq!(asked("200 OK", r#"{"status":"ready","degraded":["cache"]}"#).await.unwrap(), ["cache"]);
+    for (status, body, said) in [
+        (
+            "503 Service Unavailable",
+            r#"{"status":503,"detail":"the gateway is starting","not_ready":["gateway"]}"#,
+            "the gateway is starting",
+        ),
+        ("503 Service Unavailable", r#"{"status":503,"detail":"no","not_ready":["storage"]}"#, "not ready: storage (no)"),
+        ("400 Bad Request", r#"{"code":"tls_required"}"#, "over TLS alone"),
+        ("200 OK", "ok", "no mosaic gateway"),
+    ] {
+        let error = asked(status, body).await.unwrap_err();
+        assert!(error.to_string().contains(said), "{error} does not say {said}");
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = is_ready(nobody, Speaks::Plain, soon()).await.unwrap_err();
+    assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Unavailable, Some("mosaic serve")));
 }

@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use super::super::app::Parts;
 use super::*;
-use crate::config::Limits;
+use crate::config::{Limits, TrustedProxies};
 use crate::doctor::Report;
 use crate::telemetry;
 
@@ -20,6 +20,7 @@ async fn answer(handler: axum::routing::MethodRouter) -> (StatusCode, Value) {
     let app = App::new(Parts {
         limits: Limits { requests: 1, ..Limits::default() },
         tier: "memory".into(),
+        trusted_proxies: TrustedProxies::default(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(CountingIds::default()),
         metrics: telemetry::metrics().unwrap(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::SCHEMAS;
 use super::schemas::name;
 use crate::backup::TAR;
+use crate::http::etag::TAGS_PATTERN;
 use crate::http::list::filters;
 use crate::http::turns::{EVENT_STREAM, EVENTS, STOP};
 use crate::transfer::JSON_LINES;
@@ -69,7 +70,7 @@ fn say() -> Value {
         "requestBody": { "required": true, "content": { "application/json": { "schema": { "oneOf": [reference("Said"), reference("NewMessage")] } } } },
         "responses": with_problems(json!({
             "200": { "description": "The turn, as it happens; or the same message that was added before.", "content": {
-                EVENT_STREAM: { "schema": { "type": "string" } },
+                EVENT_STREAM: { "schema": reference("Event") },
                 "application/json": { "schema": reference("Message") },
             } },
             "201": { "description": "The turn, when it is over; or the message that was added.", "content": { "application/json": { "schema": turn } } },
@@ -81,6 +82,7 @@ fn say() -> Value {
 pub(super) fn turns() -> Map<String, Value> {
     let events = "Messages that are stored come as event message, with their place in the session (seq) as the event's id and the record as data. The text of the \
         one that is being written comes as event piece ({text}), and as event draft ({text}) where it takes the place of what was told before. Event end ({finish, error}) is the last.";
+    let place = json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX });
     let mut paths = Map::new();
     paths.insert(EVENTS.into(), json!({
         "parameters": [path_id("id", Kind::Session)],
@@ -89,10 +91,10 @@ pub(super) fn turns() -> Map<String, Value> {
             "summary": "Follow a session",
             "description": format!("Tells the messages behind the one that was seen last, then the turn that is running, to its end. {events}"),
             "parameters": [
-                header("Last-Event-ID", "The place of the last message that was seen."),
-                { "name": "after", "in": "query", "description": "The same, for clients that set no headers.", "schema": { "type": "integer", "minimum": 0 } },
+                { "name": "Last-Event-ID", "in": "header", "description": "The place of the last message that was seen.", "schema": place },
+                { "name": "after", "in": "query", "description": "The same, for clients that set no headers.", "schema": place },
             ],
-            "responses": with_problems(json!({ "200": { "description": "Events.", "content": { EVENT_STREAM: { "schema": { "type": "string" } } } } }), &[404]),
+            "responses": with_problems(json!({ "200": { "description": "Events.", "content": { EVENT_STREAM: { "schema": reference("Event") } } } }), &[404]),
         },
     }));
     paths.insert(
@@ -113,13 +115,13 @@ pub(super) fn turns() -> Map<String, Value> {
 /// The operations on one record of a kind.
 pub(super) fn record(kind: Kind) -> Value {
     let (title, plural) = (name(kind), kind.plural());
-    let if_match = header("If-Match", "Only if the record is at this revision: its ETag, or *.");
+    let if_match = tags_header("If-Match", "Only if the record is at this revision: its ETag, or *.");
     let mut operations = json!({
         "parameters": path_ids(kind),
         "get": {
             "operationId": format!("get_{kind}"), "tags": [plural],
             "summary": format!("Read a {kind}"),
-            "parameters": [view(), header("If-None-Match", "Only if the record is not at this revision: its ETag.")],
+            "parameters": [view(), tags_header("If-None-Match", "Only if the record is not at this revision: its ETag.")],
             "responses": with_problems(json!({
                 "200": record_response("The record.", &title),
                 "304": { "description": "The record is at the revision that the client has.", "headers": etag() },
@@ -224,7 +226,7 @@ pub(super) fn others() -> Map<String, Value> {
             "parameters": [
                 { "name": "q", "in": "query", "required": true, "description": "The text.", "schema": { "type": "string", "maxLength": SEARCH_BYTES } },
                 { "name": "kind", "in": "query", "description": "Only of these kinds: names, with commas between.", "style": "form", "explode": false,
-                  "schema": { "type": "array", "items": { "type": "string", "enum": kinds } } },
+                  "schema": { "type": "array", "items": { "type": "string", "enum": kinds }, "minItems": 1 } },
                 query("space_id", "Only of this space: a team's id, or the caller's own.", json!({ "type": "string", "format": "uuid" })),
                 query("limit", "The most hits.", json!({ "type": "integer", "minimum": 1, "maximum": SEARCH_HITS, "default": 20 })),
                 query("by", "Go by the words alone, also where there is an embedding model.", json!({ "type": "string", "enum": ["words"] })),
@@ -246,9 +248,10 @@ pub(super) fn others() -> Map<String, Value> {
             "description": "A stream of JSON Lines, plain or gzip, one record a line, as an export has them. It is taken over in batches, each whole or \
                 not at all; sent again, it goes on. A line that cannot be taken is refused by its number, and the rest goes in. Takes token scope operator, and for \
                 tokens and users whose role is admin also scope admin.",
-            "requestBody": { "required": true, "content": {
-                (JSON_LINES): { "schema": { "type": "string" } },
-                "application/gzip": { "schema": { "type": "string", "format": "binary" } },
+            "requestBody": { "content": {
+                // Any bytes will do: lines that are no records are refused one by one.
+                (JSON_LINES): { "schema": {} },
+                "application/gzip": { "schema": {} },
             } },
             "responses": with_problems(json!({ "200": json_response("What it came to; also when lines were refused.", "ImportReport") }), &[507]),
         } },
@@ -326,7 +329,7 @@ fn list_parameters(kind: Kind) -> Vec<Value> {
         "The most items of a page.".into(),
         json!({ "type": "integer", "minimum": 1, "maximum": PAGE_ITEMS, "default": default.limit }),
     ));
-    parameters.push(query("cursor", "The next_cursor of the page before.".into(), json!({ "type": "string" })));
+    parameters.push(query("cursor", "The next_cursor of the page before.".into(), json!({ "type": "string", "minLength": 1 })));
     parameters.push(view());
     parameters
 }
@@ -346,8 +349,9 @@ fn view() -> Value {
     })
 }
 
-fn header(name: &str, description: &str) -> Value {
-    json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } })
+/// A header that holds entity tags.
+fn tags_header(name: &str, description: &str) -> Value {
+    json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string", "pattern": TAGS_PATTERN }, "example": "\"1\"" })
 }
 
 fn reference(name: &str) -> Value {

@@ -1,7 +1,8 @@
 //! The schemas of what goes in and out: of each kind its record, what a new one is made from, and what a change may say.
 
 use mosaic_core::Kind;
-use schemars::{Schema, schema_for};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::{Map, Value, json};
 
 use super::super::embeddings::NewEmbedding;
@@ -20,9 +21,9 @@ pub(super) fn all() -> Map<String, Value> {
     for kind in Kind::ALL {
         kind_schemas(*kind, &mut schemas);
     }
-    add("ImportReport", schema_for!(Report), "Import", &mut schemas);
+    add("ImportReport", answered::<Report>(), "Import", &mut schemas);
     add("Wanted", schema_for!(Wanted), "Wanted", &mut schemas);
-    add("Found", schema_for!(Found), "", &mut schemas);
+    add("Found", answered::<Found>(), "", &mut schemas);
     add("NewEmbedding", schema_for!(NewEmbedding), "", &mut schemas);
     let record = |kind| json!({ "$ref": format!("{SCHEMAS}{}", name(kind)) });
     schemas.insert(
@@ -34,7 +35,7 @@ pub(super) fn all() -> Map<String, Value> {
             "required": ["user", "token"],
         }),
     );
-    add("Doctor", schema_for!(crate::doctor::Report), "", &mut schemas);
+    add("Doctor", answered::<crate::doctor::Report>(), "", &mut schemas);
     add("Said", schema_for!(Said), "", &mut schemas);
     schemas.insert(
         "Turn".into(),
@@ -49,8 +50,28 @@ pub(super) fn all() -> Map<String, Value> {
             "required": ["items", "finish", "error"],
         }),
     );
+    schemas.insert("Event".into(), event());
     schemas.insert("Problem".into(), problem());
     schemas
+}
+
+/// The schema of what is only answered: it has what is always written, and lacks what may be left out.
+fn answered<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+}
+
+/// One event of a stream of server-sent events, by its fields.
+fn event() -> Value {
+    json!({
+        "type": "object",
+        "description": "An event of a session, by its fields.",
+        "properties": {
+            "id": { "type": "string", "description": "Of a message: its place in the session." },
+            "event": { "type": "string", "enum": ["message", "draft", "piece", "end"], "description": "What happened." },
+            "data": { "type": "string", "contentMediaType": "application/json", "description": "More about it, as JSON." },
+        },
+        "required": ["event", "data"],
+    })
 }
 
 /// Adds a schema, and those of its parts under their names with a prefix.
@@ -93,6 +114,9 @@ fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
         format!("New{title}"),
         json!({ "type": "object", "description": format!("What a new {kind} is made from."), "properties": settable, "required": needed, "additionalProperties": false }),
     );
+    if kind == Kind::Message {
+        schemas["NewMessage"]["anyOf"] = by_role();
+    }
 
     if kind.parent().is_none() {
         schemas.insert(format!("{title}Patch"), patch(kind, &settable, &required));
@@ -117,6 +141,18 @@ fn kind_schemas(kind: Kind, schemas: &mut Map<String, Value>) {
         schemas.insert("IssuedToken".into(), issued);
     }
     schemas.insert(title, record);
+}
+
+/// What messages of each role may say: only an agent calls tools and says how it ended, and only a tool's is the result of a call.
+fn by_role() -> Value {
+    let none = json!({ "type": "null" });
+    let no_calls = json!({ "maxItems": 0 });
+    json!([
+        { "properties": { "role": { "const": "user" }, "tool_calls": no_calls, "tool_call_id": none, "finish": none, "error": none } },
+        { "properties": { "role": { "const": "tool" }, "tool_calls": no_calls, "finish": none, "error": none } },
+        { "properties": { "role": { "const": "assistant" }, "tool_call_id": none, "error": none } },
+        { "properties": { "role": { "const": "assistant" }, "tool_call_id": none, "finish": { "type": "string" } }, "required": ["finish"] },
+    ])
 }
 
 /// What a change of a record may say.

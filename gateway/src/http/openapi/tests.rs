@@ -57,6 +57,19 @@ fn a_list_has_its_kinds_filters_and_orders() {
 }
 
 #[test]
+fn bounds_are_told() {
+    let schemas = &DOCUMENT["components"]["schemas"];
+    let title = &schemas["NewTask"]["properties"]["title"];
+    assert_eq!((&title["minLength"], &title["maxLength"]), (&json!(1), &json!(500)));
+    assert_eq!(schemas["TeamPatch"]["properties"]["slug"]["pattern"], "^[a-z0-9][a-z0-9._-]{0,63}$");
+    let tags = &schemas["NewNote"]["properties"]["tags"];
+    assert_eq!((&tags["maxItems"], &tags["uniqueItems"], &tags["items"]["maxLength"]), (&json!(64), &json!(true), &json!(100)));
+    assert_eq!(schemas["NewMessage"]["anyOf"].as_array().map(Vec::len), Some(4));
+    assert_eq!(schemas["Wanted"]["properties"]["kind"]["items"]["enum"], json!(["task", "note", "message"]));
+    assert!(!schemas["Check"]["required"].as_array().unwrap().contains(&json!("remediation")), "it may be left out");
+}
+
+#[test]
 fn what_the_gateway_sets_is_asked_of_nobody() {
     let schemas = &DOCUMENT["components"]["schemas"];
     assert_eq!(schemas["NewTask"]["required"], json!(["title"]));

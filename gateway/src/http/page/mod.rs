@@ -23,6 +23,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 );
 
+/// Whoever opened the page keeps no hold of its window, to lead it to a likeness of it that asks for the token.
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const SCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
 const STYLE: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
@@ -73,11 +76,12 @@ impl File {
 
     /// A browser asks each time, and is sent what has changed: a gateway that was brought up to date serves no page that is half old.
     fn answer(&self, headers: &HeaderMap) -> Response {
-        let common: [(HeaderName, HeaderValue); 4] = [
+        let common: [(HeaderName, HeaderValue); 5] = [
             (ETAG, self.tag.clone()),
             (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
             (CONTENT_SECURITY_POLICY, POLICY),
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+            (OPENER_POLICY, HeaderValue::from_static("same-origin")),
         ];
         if self.is_known(headers) {
             return (StatusCode::NOT_MODIFIED, common).into_response();

@@ -3,14 +3,20 @@
 use std::io;
 
 use mosaic_core::{Batch, Change, Clock, CountingIds, Id, Scope, SystemClock, Token, TokenScope, User, UserRole, memory};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::config::TrustedProxies;
 use crate::doctor::Report;
 use crate::http::Parts;
 use crate::secret::TokenSecret;
 use crate::telemetry;
+use crate::tls::made::Made;
+use crate::tls::{Files, Watched};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -33,7 +39,7 @@ struct Opened {
 async fn server(limits: Limits) -> Server {
     let Opened { listener, app, stop, tasks, secret } = open(limits).await;
     let address = listener.local_addr().unwrap();
-    tokio::spawn(accept(listener, app, limits, tasks.clone(), stop.clone()));
+    tokio::spawn(super::Server::new(app, None, stop.clone()).accept(listener, limits, tasks.clone()));
     Server { address, stop, tasks, secret }
 }
 
@@ -44,6 +50,7 @@ async fn open(limits: Limits) -> Opened {
     let app = App::new(Parts {
         limits,
         tier: "memory".into(),
+        trusted_proxies: TrustedProxies::default(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(CountingIds::default()),
         metrics: telemetry::metrics().unwrap(),
@@ -222,6 +229,90 @@ async fn a_client_that_reads_nothing_is_let_go() {
     // Far more to answer than the system keeps for a reader; the requests themselves are few bytes.
     stream.write_all("GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000).as_bytes()).await.unwrap();
     let (accepted, peer) = server.listener.accept().await.unwrap();
-    let served = serve(accepted, peer, router(server.app), server.stop.clone(), Duration::from_millis(100));
-    timeout(SOON, served).await.unwrap();
+    let served = super::Server { write_time: Duration::from_millis(100), ..super::Server::new(server.app, None, server.stop.clone()) };
+    timeout(SOON, served.serve(accepted, peer)).await.unwrap();
+}
+
+/// A server that speaks TLS, and how its clients do.
+async fn secure_server(limits: Limits) -> (Server, TlsConnector) {
+    secure_server_within(limits, HANDSHAKE_TIME).await
+}
+
+async fn secure_server_within(limits: Limits, handshake_time: Duration) -> (Server, TlsConnector) {
+    let Opened { listener, app, stop, tasks, secret } = open(limits).await;
+    let made = Made::for_names(&["127.0.0.1"], -1, 30);
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files { certificate: dir.path().join("tls.crt"), key: dir.path().join("tls.key") };
+    std::fs::write(&files.certificate, made.certificate).unwrap();
+    std::fs::write(&files.key, made.key).unwrap();
+    let pair = files.pair().await.unwrap();
+    let current = Watched::new(files, pair, Arc::new(SystemClock)).current();
+    let address = listener.local_addr().unwrap();
+    let accepting = super::Server { handshake_time, ..super::Server::new(app, Some(current), stop.clone()) };
+    tokio::spawn(accepting.accept(listener, limits, tasks.clone()));
+    let mut roots = RootCertStore::empty();
+    roots.add(made.der).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let client = client.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
+    (Server { address, stop, tasks, secret }, TlsConnector::from(Arc::new(client)))
+}
+
+async fn shake(tls: &TlsConnector, stream: TcpStream) -> tokio_rustls::client::TlsStream<TcpStream> {
+    let name = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
+    timeout(SOON, tls.connect(name, stream)).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_has_yet_to_shake_hands_takes_a_place_and_is_not_waited_for() {
+    let (server, tls) = secure_server(Limits { connections: 1, ..Limits::default() }).await;
+    let silent = server.connect().await;
+    // The second is accepted by the system alone, until the first one's place is free.
+    let second = server.connect().await;
+    let mut shaking = std::pin::pin!(shake(&tls, second));
+    assert!(timeout(Duration::from_millis(100), shaking.as_mut()).await.is_err());
+    drop(silent);
+    let mut second = shaking.await;
+    second.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    timeout(SOON, second.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    drop(second);
+
+    // This one has the place, since the next one waits for it.
+    let _silent = server.connect().await;
+    let next = server.connect().await;
+    let mut shaking = std::pin::pin!(shake(&tls, next));
+    assert!(timeout(Duration::from_millis(100), shaking.as_mut()).await.is_err());
+    server.stop.soft.cancel();
+    server.tasks.close();
+    timeout(SOON, server.tasks.wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_has_an_end() {
+    let (server, _) = secure_server_within(Limits::default(), Duration::from_millis(100)).await;
+    for begun in [&b""[..], b"\x16\x03\x01\x02\x00\x01\x00\x01"] {
+        let mut stream = server.connect().await;
+        // It may have been let go by now.
+        let _ = stream.write_all(begun).await;
+        assert_eq!(to_the_end(&mut stream).await.as_deref(), Some(""), "{begun:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_let_go_and_what_is_http_is_told() {
+    let (server, _) = secure_server(Limits::default()).await;
+    for junk in [&b"\x16\x03\x01\x00\x05hello"[..], b"\x00\x00\x00", b"\x80\x2e\x01\x00\x02"] {
+        let mut stream = server.connect().await;
+        stream.write_all(junk).await.unwrap();
+        let answer = to_the_end(&mut stream).await.unwrap();
+        assert!(!answer.contains("HTTP/"), "{answer:?}");
+    }
+    for request in [format!("{}{}", server.post(200_000), "x".repeat(200_000)), "GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_owned()] {
+        let mut stream = server.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = to_the_end(&mut stream).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"code\":\"tls_required\""), "{answer}");
+        assert!(answer.contains("https://") && !answer.contains(server.secret.expose()), "{answer}");
+    }
 }

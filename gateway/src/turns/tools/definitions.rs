@@ -4,7 +4,7 @@
 use mosaic_core::{Field, FieldType, Kind};
 use serde_json::{Map, Value, json};
 
-use super::{KINDS, LIST_ITEMS, SEARCH_HITS, Tool};
+use super::{KINDS, LIST_ITEMS, PLACE, SEARCH_HITS, Tool};
 use crate::models::ToolDefinition;
 use crate::records::OURS;
 
@@ -53,6 +53,8 @@ fn parameters(tool: Tool) -> Value {
         Tool::Create(kind) => object(Value::Object(settable(kind)), &["title"]),
         Tool::Update(kind) => {
             let mut fields = settable(kind);
+            // It stays where it is.
+            PLACE.iter().for_each(|name| drop(fields.remove(*name)));
             fields.insert("id".into(), id(kind));
             let revision = "Only if it is at this revision.";
             fields.insert("revision".into(), json!({ "type": "integer", "minimum": 1, "description": revision }));
@@ -82,11 +84,18 @@ fn settable(kind: Kind) -> Map<String, Value> {
     theirs.map(|(name, field)| (name.clone(), resolved(field, &schema))).collect()
 }
 
+/// What is left out of the fields' schemas. Servers that hold a model to them make a grammar of each, and some fail at a pattern, or at a text of
+/// up to so many characters. A call that breaks a bound is told so, as any is.
+const BOUNDS: [&str; 6] = ["minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems"];
+
 fn resolved(field: &Value, schema: &Value) -> Value {
     match field {
         Value::Object(parts) => match parts.get("$ref").and_then(Value::as_str).and_then(|to| schema.pointer(to.strip_prefix('#')?)) {
             Some(definition) => resolved(definition, schema),
-            None => Value::Object(parts.iter().map(|(name, part)| (name.clone(), resolved(part, schema))).collect()),
+            None => {
+                let told = parts.iter().filter(|(name, _)| !BOUNDS.contains(&name.as_str()));
+                Value::Object(told.map(|(name, part)| (name.clone(), resolved(part, schema))).collect())
+            }
         },
         Value::Array(items) => Value::Array(items.iter().map(|item| resolved(item, schema)).collect()),
         other => other.clone(),

@@ -4,7 +4,7 @@
 mod definitions;
 mod result;
 
-use mosaic_core::{Change, Entity, Error, ErrorKind, Id, Kind, Query, Result, Scope, Search, Timestamp, ToolCall, with_entity};
+use mosaic_core::{Change, Entity, Error, ErrorKind, Id, Kind, Query, Record, Result, Scope, Search, Timestamp, ToolCall, with_entity};
 use serde_json::{Map, Value, json};
 
 pub(super) use definitions::definitions;
@@ -20,6 +20,9 @@ const SEARCH_HITS: u64 = 20;
 
 /// The kinds whose records tools work on.
 const KINDS: [Kind; 2] = [Kind::Task, Kind::Note];
+
+/// The fields that say where a record is, and whose.
+const PLACE: [&str; 2] = ["team_id", "owner_id"];
 
 /// What a tool does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub(super) struct Tools<'t> {
     pub(super) records: &'t Records,
     pub(super) searcher: &'t Searcher,
     pub(super) scope: Scope,
+    /// The team whose session it is, if it is one's: its members read what tools answer, so that those see what is the team's and nothing else.
+    pub(super) team: Option<Id>,
 }
 
 /// What a call comes to.
@@ -77,12 +82,12 @@ impl Tools<'_> {
             Tool::Search => self.search(arguments).await.map(looked_up),
             Tool::List(kind) => self.list(kind, arguments).await.map(looked_up),
             Tool::Get(kind) => {
-                let record = self.records.get(self.scope, kind, id(&arguments)?).await?;
+                let id = id(&arguments)?;
                 only(&arguments, &["id"])?;
-                Ok(looked_up(json!(record)))
+                Ok(looked_up(json!(self.seen(self.records.get(self.scope, kind, id).await?)?)))
             }
             Tool::Create(kind) => {
-                let record = self.records.draft(self.scope, kind, arguments)?;
+                let record = self.records.draft(self.scope, kind, self.within_team(arguments, "team_id")?)?;
                 Ok(Outcome { data: json!(record), change: Some(Change::Create(record)) })
             }
             Tool::Update(kind) => self.update(kind, arguments, at).await,
@@ -99,12 +104,14 @@ impl Tools<'_> {
         if kinds.iter().any(|kind| !KINDS.contains(kind)) {
             return Err(malformed("kinds", "tools search tasks and notes"));
         }
-        let search = Search::new(text)?.kinds(kinds)?.limit(limit(&arguments, SEARCH_HITS)?)?;
+        let mut search = Search::new(text)?.kinds(kinds)?.limit(limit(&arguments, SEARCH_HITS)?)?;
+        search.space_id = self.team;
         let found = self.searcher.search(self.scope, &search, By::Text(text)).await?;
         Ok(json!(found.items))
     }
 
     async fn list(&self, kind: Kind, arguments: Map<String, Value>) -> Result<Value> {
+        let arguments = self.within_team(arguments, "space_id")?;
         let filters: Vec<_> = kind.filters().iter().map(|filter| filter.name).collect();
         only(&arguments, &[&filters[..], &["order", "limit"]].concat())?;
         let mut query = Query::new(kind).order("-updated_at")?.limit(limit(&arguments, LIST_ITEMS)?)?;
@@ -123,6 +130,28 @@ impl Tools<'_> {
         Ok(json!({ "items": items, "there_are_more": page.next.is_some() }))
     }
 
+    /// A record, if tools see it here. The answer is else the same as if it did not exist.
+    fn seen(&self, record: Record) -> Result<Record> {
+        match self.team {
+            Some(team) if record.space_id() != Some(team) => Err(Error::not_found(record.kind(), record.id())),
+            _ => Ok(record),
+        }
+    }
+
+    /// The arguments, with the team in `field` where it is a team's session.
+    fn within_team(&self, mut arguments: Map<String, Value>, field: &'static str) -> Result<Map<String, Value>> {
+        let Some(team) = self.team else { return Ok(arguments) };
+        let team = Value::from(team.to_string());
+        match arguments.insert(field.to_owned(), team.clone()) {
+            Some(given) if !given.is_null() && given != team => {
+                Err(Error::new(ErrorKind::Forbidden, "in a team's session, tools see and make only what is the team's")
+                    .with("argument", field)
+                    .hint(format!("leave {field} out")))
+            }
+            _ => Ok(arguments),
+        }
+    }
+
     async fn update(&self, kind: Kind, mut patch: Map<String, Value>, at: Timestamp) -> Result<Outcome> {
         let id = id(&patch)?;
         patch.remove("id");
@@ -130,7 +159,16 @@ impl Tools<'_> {
             None | Some(Value::Null) => None,
             Some(revision) => Some(revision.as_u64().ok_or_else(|| malformed("revision", "it is a number"))?),
         };
+        if self.team.is_some() {
+            self.seen(self.records.get(self.scope, kind, id).await?)?;
+        }
         let (present, changed) = self.records.merged(self.scope, kind, id, &patch).await?;
+        let fields = json!(present);
+        if PLACE.iter().any(|name| patch.get(*name).is_some_and(|given| given != fields.get(*name).unwrap_or(&Value::Null))) {
+            // Others would read it then: no text may talk the model into that.
+            return Err(Error::new(ErrorKind::Forbidden, "no tool takes a record to another space or owner")
+                .hint(format!("leave {} out, and tell the person to do it themselves", PLACE.join(" and "))));
+        }
         if expected.is_some_and(|expected| expected != present.revision()) {
             return Err(Error::stale(kind, id, present.revision()).hint(format!("read it again by {kind}_get")));
         }

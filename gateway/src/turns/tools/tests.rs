@@ -9,10 +9,12 @@ use super::*;
 
 const ADA: &str = "00000000-0000-4000-8000-00000000000a";
 const BOB: &str = "00000000-0000-4000-8000-00000000000b";
+const TEAM: &str = "00000000-0000-4000-8000-00000000000c";
 
 struct World {
     records: Records,
     searcher: Searcher,
+    in_team: bool,
 }
 
 impl World {
@@ -23,13 +25,27 @@ impl World {
                 json!({ "kind": "user", "id": id, "login": login, "name": "x", "role": "member", "created_at": "2026-01-01T00:00:00Z" });
             serde_json::from_value::<Record>(user).unwrap()
         };
-        storage.load(&[user(ADA, "ada"), user(BOB, "bob")], None).await.unwrap();
+        let at = "2026-01-01T00:00:00Z";
+        let team = json!({ "kind": "team", "id": TEAM, "slug": "mill", "name": "Mill", "created_at": at });
+        let member = |n: usize, user: &str| {
+            let id = format!("00000000-0000-4000-8000-00000000010{n}");
+            json!({ "kind": "membership", "id": id, "team_id": TEAM, "user_id": user, "role": "member", "created_at": at })
+        };
+        let read = |record: Value| serde_json::from_value::<Record>(record).unwrap();
+        let records = [user(ADA, "ada"), user(BOB, "bob"), read(team), read(member(1, ADA)), read(member(2, BOB))];
+        storage.load(&records, None).await.unwrap();
         let records = Records { storage: Arc::clone(&storage), clock: Arc::new(SystemClock), ids: Arc::new(CountingIds::default()) };
-        Self { records, searcher: Searcher { storage, vectors: None, meaning: None } }
+        Self { records, searcher: Searcher { storage, vectors: None, meaning: None }, in_team: false }
     }
 
     fn tools(&self, user: &str) -> Tools<'_> {
-        Tools { records: &self.records, searcher: &self.searcher, scope: Scope::User(user.parse().unwrap()) }
+        let team = self.in_team.then(|| TEAM.parse().unwrap());
+        Tools { records: &self.records, searcher: &self.searcher, scope: Scope::User(user.parse().unwrap()), team }
+    }
+
+    /// The same world, in a session of the team.
+    fn in_team(self) -> Self {
+        Self { in_team: true, ..self }
     }
 
     /// Calls a tool, and does what it comes to; answers what the model is told.
@@ -59,6 +75,7 @@ fn every_tool_says_what_it_takes_without_references() {
     for tool in &definitions {
         let parameters = tool.parameters.to_string();
         assert!(!parameters.contains("$ref") && !parameters.contains("$defs"), "{}: {parameters}", tool.name);
+        assert!(!parameters.contains("\"pattern\"") && !parameters.contains("Length\""), "not every server bears a bound: {parameters}");
         assert_eq!((&tool.parameters["type"], &tool.parameters["additionalProperties"]), (&json!("object"), &json!(false)));
         for required in tool.parameters["required"].as_array().unwrap() {
             assert!(tool.parameters["properties"][required.as_str().unwrap()].is_object(), "{}: {required}", tool.name);
@@ -119,6 +136,59 @@ async fn what_cannot_be_done_is_answered_as_an_error_that_helps() {
         assert!(error.contains(said), "{name} {arguments}: {error}");
         assert!(!told.to_string().contains("Ada's"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_tool_neither_moves_a_record_to_another_space_nor_gives_it_away() {
+    let world = World::new().await;
+    let own = world.call(ADA, "note_create", r#"{"title":"Diary"}"#).await;
+    let ours = world.call(ADA, "task_create", &json!({ "title": "Mill", "team_id": TEAM }).to_string()).await;
+    for (name, record, patch) in [
+        ("note_update", &own, json!({ "team_id": TEAM })),
+        ("task_update", &ours, json!({ "team_id": null })),
+        ("task_update", &ours, json!({ "owner_id": BOB, "title": "Yours" })),
+    ] {
+        let mut arguments = patch;
+        arguments["id"] = record["data"]["id"].clone();
+        let told = world.call(ADA, name, &arguments.to_string()).await;
+        assert!(told["error"].as_str().is_some_and(|error| error.contains("another space or owner")), "{arguments}: {told}");
+        let id = json!({ "id": record["data"]["id"] }).to_string();
+        assert_eq!(&world.call(ADA, &name.replace("update", "get"), &id).await, record);
+    }
+    // What it says of itself is none of it.
+    let same = json!({ "id": ours["data"]["id"], "team_id": TEAM, "owner_id": ADA, "title": "The mill" });
+    assert_eq!(world.call(ADA, "task_update", &same.to_string()).await["data"]["title"], "The mill");
+    for tool in definitions() {
+        assert_eq!(tool.parameters["properties"].get("team_id").is_some(), tool.name.ends_with("_create"), "{}", tool.name);
+    }
+}
+
+#[tokio::test]
+async fn in_a_teams_session_tools_see_nothing_but_the_teams() {
+    let world = World::new().await;
+    let own = world.call(ADA, "note_create", r#"{"title":"Diary","body":"of Ada's own"}"#).await;
+    let id = json!({ "id": own["data"]["id"] });
+    let world = world.in_team();
+    let ours = world.call(ADA, "note_create", r#"{"title":"Diary of the mill"}"#).await;
+    assert_eq!(ours["data"]["team_id"], TEAM, "what is made is the team's");
+
+    let absent = world.call(ADA, "note_get", r#"{"id":"00000000-0000-4000-8000-000000000000"}"#).await;
+    let hidden = world.call(ADA, "note_get", &id.to_string()).await;
+    assert_eq!(hidden.to_string().replace(own["data"]["id"].as_str().unwrap(), "00000000-0000-4000-8000-000000000000"), absent.to_string());
+    assert_eq!(world.call(ADA, "note_update", &json!({ "id": own["data"]["id"], "title": "x" }).to_string()).await, hidden);
+    let listed = world.call(ADA, "note_list", "{}").await;
+    assert_eq!(listed["data"]["items"], json!([ours["data"]]));
+    let found = world.call(ADA, "search", r#"{"text":"diary"}"#).await;
+    assert_eq!((found["data"].as_array().unwrap().len(), &found["data"][0]["id"]), (1, &ours["data"]["id"]));
+    for (name, arguments) in [("note_list", json!({ "space_id": ADA })), ("note_create", json!({ "title": "x", "team_id": ADA }))] {
+        let told = world.call(ADA, name, &arguments.to_string()).await;
+        assert!(
+            told["error"].as_str().is_some_and(|error| error.contains("tools see and make only what is the team's")),
+            "{name} {arguments}: {told}"
+        );
+    }
+    let listed = world.call(ADA, "note_list", &json!({ "space_id": TEAM }).to_string()).await;
+    assert_eq!(listed["data"]["items"], json!([ours["data"]]));
 }
 
 #[test]

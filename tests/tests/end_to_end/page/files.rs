@@ -22,6 +22,9 @@ async fn all_of_it_is_here_under_one_strict_policy() {
         let answer = nobody.get(&path).await.expect(200);
         assert_eq!(answer.header("content-security-policy"), POLICY, "{path}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        // No other site's page keeps a hold of its window, or loads what is here.
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("cache-control"), "no-cache", "{path}");
         let tag = answer.header("etag");

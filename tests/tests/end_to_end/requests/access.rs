@@ -182,7 +182,16 @@ async fn what_is_done_by_powers_is_logged_whatever_the_filter_says() {
     let place = Place::new().with_env("MOSAIC_LOG__FILTER", "off,mosaic_audit=off");
     let gateway = Gateway::start_in(&place).await;
     let admin = gateway.admin();
+    // An account and a token of it.
     let ann = gateway.person("ann").await;
+    let team = admin.create("teams", json!({ "slug": "mill", "name": "Mill" })).await;
+    let membership = admin.create("memberships", json!({ "team_id": team["id"], "user_id": ann.id, "role": "owner" })).await;
+    let token = admin.create("tokens", json!({ "name": "for ann", "scopes": ["read"], "user_id": ann.id })).await;
+    admin.patch(&format!("/api/v1/tokens/{}", text(&token, "id")), &json!({ "scopes": ["read", "write"] })).await.expect(200);
+    admin.patch(&format!("/api/v1/users/{}", ann.id), &json!({ "role": "admin" })).await.expect(200);
+    admin.delete(&format!("/api/v1/memberships/{}", text(&membership, "id"))).await.expect(204);
+    // What somebody may without powers is none of it.
+    ann.client.patch(&format!("/api/v1/users/{}", ann.id), &json!({ "name": "Ann" })).await.expect(200);
     admin.get("/api/v1/notes?view=all").await.expect(200);
     admin.get("/api/v1/export?tokens=true").await.expect(200);
     admin.request(Method::POST, "/api/v1/import", &[], "").await.expect(200);
@@ -192,7 +201,20 @@ async fn what_is_done_by_powers_is_logged_whatever_the_filter_says() {
     }
     let log = gateway.log();
     assert!(log.contains(&format!("owner={}", ann.id)), "{log}");
-    assert_eq!(log.lines().count(), 4, "nothing else:\n{log}");
+    let lines = |said: &str| log.lines().filter(|line| line.contains(said)).count();
+    for (said, count) in [
+        ("an administrator makes an account kind=user", 1),
+        ("an administrator makes an account kind=team", 1),
+        ("an administrator makes an account kind=membership", 1),
+        ("an administrator changes an account kind=token", 1),
+        ("an administrator changes an account kind=user", 1),
+        ("an administrator removes an account kind=membership", 1),
+        ("a token was made for another user", 2),
+        ("an operator", 3),
+    ] {
+        assert_eq!(lines(said), count, "{said}:\n{log}");
+    }
+    assert_eq!(log.lines().count(), 11, "nothing else:\n{log}");
 }
 
 #[tokio::test]

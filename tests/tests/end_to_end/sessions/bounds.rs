@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::{World, ending, goes_on, messages_of, say, session};
-use crate::harness::{Reply, Step};
+use super::{World, at, ending, goes_on, messages_of, say, session};
+use crate::harness::{ChatServer, Gateway, PATIENCE, Place, Reply, Signal, Step, eventually, signal};
 
 #[tokio::test]
 async fn a_model_that_calls_tools_for_ever_is_limited() {
@@ -87,5 +87,71 @@ async fn more_turns_than_a_gateway_bears_are_refused() {
         assert_eq!(events.all().await.finish(), Some("answered"));
     }
     goes_on(&ada, &third).await;
+    world.gateway.stop().await;
+}
+
+/// Waits until so many follow turns at a gateway.
+async fn followers(gateway: &Gateway, count: usize) {
+    let line = format!("\nmosaic_http_followers {count}\n");
+    eventually("they follow", PATIENCE, || async { gateway.anonymous().get("/metrics").await.text().contains(&line).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn whoever_follows_keeps_out_others_that_do_and_nothing_else() {
+    let (model, place) = (ChatServer::start().await, Place::new());
+    place.write("mosaic.config.json", json!({ "models": { "chat": model.section() }, "limits": { "requests": 2 } }).to_string());
+    let gateway = Gateway::start_in(&place).await;
+    let gate = Arc::new(Notify::new());
+    let opens = Arc::clone(&gate);
+    model.on("Wait", move |_| Reply::text("I wait. ").then(Step::Until(Arc::clone(&opens))));
+    // One person has one place of the two.
+    let mut under_way = Vec::new();
+    for login in ["ada", "ben"] {
+        let person = gateway.person(login).await.client;
+        let session = session(&person).await;
+        let mut events = person.say(&session, "Wait.").await;
+        events.until("it waits", |seen| !seen.draft.is_empty()).await;
+        under_way.push(events);
+    }
+    let cleo = gateway.person("cleo").await.client;
+    let session = session(&cleo).await;
+    cleo.get(&format!("/api/v1/sessions/{session}/events")).await.problem(503, "overloaded");
+    for _ in 0..5 {
+        cleo.get(&messages_of(&session)).await.expect(200);
+        cleo.create("notes", json!({ "title": "meanwhile" })).await;
+    }
+    for events in under_way {
+        gate.notify_one();
+        assert_eq!(events.all().await.finish(), Some("answered"));
+    }
+    followers(&gateway, 0).await;
+    cleo.follow(&session, None).await.all().await;
+    gateway.stop().await;
+}
+
+/// The turn is another gateway's, so that it is not over when this one stops.
+#[tokio::test]
+async fn half_a_turn_is_not_answered_as_a_whole_one() {
+    let world = World::new(json!({})).await;
+    let other = world.another().await;
+    let gate = Arc::new(Notify::new());
+    let opens = Arc::clone(&gate);
+    world.model.on("Wait", move |_| Reply::text("I wait. ").then(Step::Until(Arc::clone(&opens))));
+    let ada = world.person("ada").await;
+    let session = session(&ada).await;
+    let message = json!({ "id": "11111111-2222-4333-8444-555555555555", "content": "Wait." });
+    let mut here = ada.try_say(&session, &message).await.unwrap().unwrap();
+    here.until("it waits", |seen| !seen.draft.is_empty()).await;
+    let (there, path) = (at(&other, &ada), messages_of(&session));
+    let (answer, ()) = tokio::join!(there.post(&path, &message), async {
+        followers(&other, 1).await;
+        signal(other.pid(), Signal::TERM);
+    });
+    let hint = answer.problem(503, "unavailable")["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("events"), "{hint}");
+    assert_eq!(other.ended().await, Some(0), "{}", other.log());
+    gate.notify_one();
+    assert_eq!(here.all().await.finish(), Some("answered"));
+    assert_eq!(ending(&ada.post(&path, &message).await.expect(201).json()).0, "answered");
     world.gateway.stop().await;
 }

@@ -1,0 +1,3 @@
+//! What a gateway tells a client.
+
+pub(crate) use super::events::fuzzing::events;

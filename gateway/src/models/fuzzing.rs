@@ -1,0 +1,4 @@
+//! What model servers answer.
+
+pub(crate) use super::chat::fuzzing::answer;
+pub(crate) use super::failure::fuzzing::wait;
