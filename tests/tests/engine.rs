@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mosaic_core::{Error, ErrorKind, Opening, Options, Result, Retry, SystemClock};
+use mosaic_core::{Error, ErrorKind, Opening, Options, Result, Retry, SystemClock, registry};
 use mosaic_pglite::Engine;
 use mosaic_sql::connection::{Connections, Lease, Work};
+use mosaic_tests::generator::{Generator, Size, assert_same_records, fill, read_back};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -334,6 +335,45 @@ async fn the_connection_is_lent_in_order() {
     }
     assert_eq!(*order.lock().unwrap(), (0..20).collect::<Vec<_>>());
     place.close().await;
+}
+
+/// What a backup is read from is a copy beside the data: it is there after an engine was killed, and no start fails on one that was left.
+#[tokio::test]
+async fn a_snapshot_outlives_its_engine_and_is_gone_after_the_next_start() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    let open = async || (registry::backend("local").unwrap().open)(options(&dir)).await.unwrap();
+    let (backend, data) = (open().await, Generator::new(71, Size::small()));
+    fill(&backend, data.records(), data.embeddings()).await;
+    let before = read_back(&backend).await.0;
+    let snapshot = backend.storage.snapshot().await.unwrap().unwrap();
+    for _ in 0..3 {
+        let killed = engine_in(&dir).unwrap();
+        signal(killed, Signal::KILL);
+        eventually("the engine is replaced", async || {
+            (engine_in(&dir) != Some(killed) && backend.storage.ping().await.is_ok()).then_some(())
+        })
+        .await;
+    }
+    let (mut read, mut page) = (Vec::new(), snapshot.records(None, 100).await.unwrap());
+    while let Some(last) = page.last().map(|last| (last.kind(), last.id())) {
+        read.append(&mut page);
+        page = snapshot.records(Some(last), 100).await.unwrap();
+    }
+    assert_same_records(before, read);
+
+    // A gateway that is killed removes nothing.
+    std::mem::forget(snapshot);
+    signal(engine_in(&dir).unwrap(), Signal::KILL);
+    drop(backend);
+    eventually("the directory is free", async || (engine_in(&dir).is_none() && mosaic_pglite::owner(&dir).is_none()).then_some(())).await;
+    open().await.storage.close().await.unwrap();
+    let engine = Engine::open(&options(&dir)).await.unwrap();
+    let mut lease = lease(&*engine.connections).await;
+    let left: bool = sqlx::query_scalar("SELECT to_regnamespace('mosaic_backup') IS NOT NULL").fetch_one(lease.connection()).await.unwrap();
+    assert!(!left, "the copy is still there");
+    lease.done(true);
+    engine.connections.close().await.unwrap();
 }
 
 #[tokio::test]

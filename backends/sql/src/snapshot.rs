@@ -27,15 +27,13 @@ const PAGE: Duration = Duration::from_secs(120);
 /// What a server's transaction sees: what was committed when it first looked.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT";
 
-/// Where the embedded engine's copy is. What is not logged is emptied when an engine recovers, and takes no room then.
+/// Where the embedded engine's copy is: tables as others are. Unlogged ones would cost less, but the engine may fail to reset them when it
+/// recovers (`could not create file … File exists`), and then does not start.
 const MAKE: &str = "DROP SCHEMA IF EXISTS mosaic_backup CASCADE; CREATE SCHEMA mosaic_backup; \
-    CREATE UNLOGGED TABLE mosaic_backup.state AS SELECT * FROM state; \
-    CREATE UNLOGGED TABLE mosaic_backup.embedding_models AS SELECT * FROM embedding_models";
-/// The last to be made: without its row, the copy is not whole any more.
-const SEAL: &str = "CREATE UNLOGGED TABLE mosaic_backup.whole AS SELECT true AS whole";
+    CREATE TABLE mosaic_backup.state AS SELECT * FROM state; \
+    CREATE TABLE mosaic_backup.embedding_models AS SELECT * FROM embedding_models";
 const LOOK_THERE: &str = "SET LOCAL search_path = mosaic_backup, public";
-const IS_THERE: &str = "SELECT to_regclass('mosaic_backup.whole') IS NOT NULL";
-const IS_WHOLE: &str = "SELECT EXISTS (SELECT FROM mosaic_backup.whole)";
+const IS_THERE: &str = "SELECT to_regclass('mosaic_backup.state') IS NOT NULL";
 const REMOVE: &str = "DROP SCHEMA IF EXISTS mosaic_backup CASCADE";
 
 /// Takes a snapshot, one at a time.
@@ -148,7 +146,7 @@ async fn copy(connection: &mut PgConnection) -> Result<()> {
         with_kind!(*kind, T => copy_kind::<T>(connection).await)?;
     }
     for (_, table) in tables() {
-        let mut statement = Statement::new("CREATE UNLOGGED TABLE mosaic_backup.");
+        let mut statement = Statement::new("CREATE TABLE mosaic_backup.");
         statement.sql(table).sql(" AS SELECT id, model, revision, vector FROM ").sql(table).sql(" WITH NO DATA");
         statement.run(connection).await?;
         // As where they come from: such bytes do not get smaller, and trying takes time.
@@ -162,11 +160,11 @@ async fn copy(connection: &mut PgConnection) -> Result<()> {
         statement.sql(table).sql(" (model, id)");
         statement.run(connection).await?;
     }
-    run(connection, SEAL).await
+    Ok(())
 }
 
 async fn copy_kind<T: Table>(connection: &mut PgConnection) -> Result<()> {
-    let mut statement = Statement::new("CREATE UNLOGGED TABLE mosaic_backup.");
+    let mut statement = Statement::new("CREATE TABLE mosaic_backup.");
     statement.sql(T::NAME).sql(" AS SELECT ").sql(T::COLUMNS).sql(" FROM ").sql(T::NAME).sql(" AS kept");
     statement.run(connection).await?;
     let mut statement = Statement::new("CREATE UNIQUE INDEX ON mosaic_backup.");
@@ -180,12 +178,7 @@ async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<()> {
 
 /// Has the rest of a transaction read the copy: what names a table finds it there first.
 async fn look_there(connection: &mut PgConnection) -> Result<()> {
-    let is_there = sqlx::query_scalar(IS_THERE).fetch_one(&mut *connection).await;
-    let is_whole = match is_there.map_err(from_sqlx)? {
-        true => sqlx::query_scalar(IS_WHOLE).fetch_one(&mut *connection).await.map_err(from_sqlx)?,
-        false => false,
-    };
-    if !is_whole {
+    if !sqlx::query_scalar(IS_THERE).fetch_one(&mut *connection).await.map_err(from_sqlx)? {
         return Err(gone());
     }
     run(connection, LOOK_THERE).await
@@ -232,12 +225,12 @@ impl Drop for Copied {
     }
 }
 
-/// Removes the copy that an engine which was killed may have left.
+/// Removes the copy that a gateway which was killed may have left.
 pub(crate) async fn remove_copy(connection: &mut PgConnection) -> Result<()> {
     run(connection, REMOVE).await
 }
 
-/// Removes the copy. Where that fails, the next one removes it.
+/// Removes the copy. Where that fails, the next one or the next start removes it.
 async fn remove(connections: &dyn Connections) {
     let removed = async { once!(connections, Work::Maintenance, connection => run(connection, REMOVE)) };
     if let Err(error) = removed.await {

@@ -42,6 +42,9 @@ impl SqlStorage {
         }
         once!(storage.connections, Work::Maintenance, connection => tables.prepare(connection, opening))?;
         if opening == Opening::Prepare {
+            if !storage.connections.are_many() {
+                once!(storage.connections, Work::Maintenance, connection => snapshot::remove_copy(connection))?;
+            }
             storage.fill_words().await?;
             #[cfg(feature = "pgvector")]
             if tables == Tables::Pgvector {

@@ -30,7 +30,7 @@ use crate::open;
 use crate::presence::Presence;
 use crate::services::Services;
 use crate::telemetry::{self, Writer};
-use crate::tls::{Files, Watched, warn_of_standing};
+use crate::tls::{Certificate, Files, Watched, warn_of_standing};
 use connections::{Server, Stop};
 pub(crate) use listener::{choose_another, reached, refused, url_of};
 use signals::Signals;
@@ -60,7 +60,14 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     let model = models::embeddings(config)?.map(Arc::new);
     let chat = models::chat(config)?.map(Arc::new);
     let mut signals = Signals::new()?;
-    let watched = certificate(config).await?;
+    let watched = match Files::of(config) {
+        Some(files) => {
+            let pair = files.pair().await?;
+            Some(Watched::new(files, pair, Arc::new(SystemClock)))
+        }
+        None => None,
+    };
+    let shown = watched.as_ref().map(|watched| watched.certificate().clone());
     let listener = match listener::bind(config.listen).await {
         Ok(listener) => listener,
         // As a rule it is a gateway on the same data that has the address. Another address would be the wrong cure then.
@@ -107,7 +114,7 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     services.extend(background::services(&mut backend, model.as_ref(), presence, &stop.soft, &tasks));
     let mut services = Services::start(services);
     let outcome = tokio::select! {
-        outcome = answer(&app, &backend, config, &url, start, log) => outcome,
+        outcome = answer(&app, &backend, config, shown.as_ref(), &url, start, log) => outcome,
         error = services.first_end() => Err(error),
         () = signals.next() => Ok(()),
     };
@@ -118,22 +125,18 @@ async fn live(config: &Config, log: &Writer) -> Result<()> {
     outcome.and(stopped)
 }
 
-/// The certificate that the listener shows, if the config names one. Says in the log what about it, or about there being none, is not safe.
-async fn certificate(config: &Config) -> Result<Option<Watched>> {
-    let Some(files) = Files::of(config) else {
+/// Says in the log what is not safe about the certificate that the listener shows, or about there being none.
+fn warn_of_transport(config: &Config, shown: Option<&Certificate>) {
+    match shown {
+        Some(certificate) => warn_of_standing(certificate, SystemClock.now()),
         // Whoever names proxies has one in front, whose business it is.
-        if !config.listen.ip().to_canonical().is_loopback() && config.trusted_proxies.is_empty() {
-            tracing::warn!(
-                listen = %config.listen,
-                "others reach this address without TLS, and tokens may be read on the way: set tls.certificate_file and tls.key_file, or put a proxy \
-                 in front that speaks TLS and name it in trusted_proxies"
-            );
-        }
-        return Ok(None);
-    };
-    let pair = files.pair().await?;
-    warn_of_standing(&pair.certificate, SystemClock.now());
-    Ok(Some(Watched::new(files, pair, Arc::new(SystemClock))))
+        None if config.listen.ip().to_canonical().is_loopback() || !config.trusted_proxies.is_empty() => {}
+        None => tracing::warn!(
+            listen = %config.listen,
+            "others reach this address without TLS, and tokens may be read on the way: set tls.certificate_file and tls.key_file, or put a proxy \
+             in front that speaks TLS and name it in trusted_proxies"
+        ),
+    }
 }
 
 /// How an operator has this gateway looked at.
@@ -146,13 +149,14 @@ fn look(config: Config) -> Look {
 }
 
 /// Opens the API to the data, and answers for ever.
-async fn answer(app: &App, backend: &Backend, config: &Config, url: &str, start: Instant, log: &Writer) -> Result<()> {
+async fn answer(app: &App, backend: &Backend, config: &Config, shown: Option<&Certificate>, url: &str, start: Instant, log: &Writer) -> Result<()> {
     // Shown before anything else can go wrong: nobody can ask for it again.
     if let Some(issued) = (FirstAdmin { storage: &*backend.storage, clock: &SystemClock, ids: &RandomIds }).ensure(Place::find()).await? {
         log.flush();
         issued.announce(url);
     }
     app.open(backend).await?;
+    warn_of_transport(config, shown);
     let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(url, tier = config.tier, ms, "ready");
     supervisor::ready().await;
