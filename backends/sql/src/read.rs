@@ -154,7 +154,7 @@ fn select_of_many<T: Table>(statement: &mut Statement, spaces: &'static str, que
 fn before_stop(statement: &mut Statement, order: Order, of: &'static str) {
     keys_of(statement, order, of);
     statement.sql(if order.descending { " >= (" } else { " <= (" });
-    for key in order.key {
+    if let Some(key) = order.key {
         statement.sql("coalesce((SELECT ").sql(key).sql(" FROM stop), ").sql(if order.descending { "'-infinity'" } else { "'infinity'" });
         statement.sql("::timestamptz), ");
     }
@@ -164,7 +164,7 @@ fn before_stop(statement: &mut Statement, order: Order, of: &'static str) {
 /// What rows are ordered by, as one value.
 fn keys_of(statement: &mut Statement, order: Order, of: &'static str) {
     statement.sql("(");
-    for key in order.key {
+    if let Some(key) = order.key {
         statement.sql(of).sql(".").sql(key).sql(", ");
     }
     statement.sql(of).sql(".id)");
