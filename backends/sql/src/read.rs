@@ -92,66 +92,88 @@ fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query
     by_keys::<T>(statement);
 }
 
-/// From so many spaces on, where to stop is found out first: with fewer, reading a page of each costs less.
+/// Of more spaces than this, a few rows each are read at first; of fewer, reading a page of each costs less.
 const MANY_SPACES: i64 = 8;
 
 /// The rows that a list takes from several spaces: the first of each, merged.
 fn from_spaces<T: Table>(statement: &mut Statement, spaces: &'static str, query: &Query, order: Order, limit: usize) {
-    // Of accounts, few are in each space.
-    let stops = T::CONTENT && query.order.ty == FieldType::Time;
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM (");
-    if stops {
-        statement.sql("WITH mine AS MATERIALIZED (").sql(spaces).sql("), stop AS MATERIALIZED (");
-        select_stop::<T>(statement, query, order, limit);
-        statement.sql(") ");
-    }
-    select_keys(statement, order, "place");
-    if stops {
-        statement.sql(" FROM mine");
+    // Of accounts, few are in each space.
+    if T::CONTENT && query.order.ty == FieldType::Time {
+        select_of_many::<T>(statement, spaces, query, order, limit);
     } else {
-        statement.sql(" FROM (").sql(spaces).sql(") AS mine");
+        select_keys(statement, order, "place");
+        statement.sql(" FROM (").sql(spaces).sql(") AS mine CROSS JOIN LATERAL (");
+        of_space::<T>(statement, order, "mine");
+        first(statement, query, order, limit);
+        statement.sql(") AS place");
     }
-    statement.sql(" CROSS JOIN LATERAL (");
-    of_space::<T>(statement, order);
-    if stops {
-        up_to_stop(statement, order);
-    }
-    first(statement, query, order, limit);
-    statement.sql(") AS place");
     order_by(statement, order, "place");
     statement.sql(" LIMIT ").bind(row_count(limit));
     by_keys::<T>(statement);
 }
 
-/// Selects the last row of a page that holds no more than a few rows of each space, as if there were no others: the true page ends
-/// there or before. So what is read is about a page and those few, and not a page of each space. None, when there are few spaces, or
-/// too few rows for a page.
-fn select_stop<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
-    select_keys(statement, order, "place");
-    statement.sql(" FROM mine CROSS JOIN LATERAL (");
-    of_space::<T>(statement, order);
+/// Selects the keys of a page and some more. A few rows of each space are read at first (`begun`), as many as each gives when all give the
+/// same and one more: the page ends no later than one that is made of these alone (`stop`). Of a space whose few all come before that, the
+/// next ones up to there may belong into the page too. So about a page is read in all, and most spaces are looked into once.
+fn select_of_many<T: Table>(statement: &mut Statement, spaces: &'static str, query: &Query, order: Order, limit: usize) {
+    let limit = row_count(limit);
+    statement.sql("WITH mine AS MATERIALIZED (").sql(spaces).sql("), few AS MATERIALIZED (SELECT CASE WHEN count(*) > ").bind(MANY_SPACES);
+    statement.sql(" THEN 1 + ").bind(limit).sql(" / count(*) ELSE ").bind(limit).sql(" END AS few FROM mine), begun AS MATERIALIZED (");
+    statement.sql("SELECT mine.space_id, place.* FROM mine CROSS JOIN LATERAL (SELECT place.*, row_number() OVER () AS nth FROM (");
+    of_space::<T>(statement, order, "mine");
     narrow(statement, query);
     order_by(statement, order, "kept");
-    // Twice what each has when all have the same.
-    statement.sql(" LIMIT (SELECT 2 + 2 * ").bind(row_count(limit)).sql(" / greatest(count(*), 1) FROM mine)) AS place");
-    statement.sql(" WHERE (SELECT count(*) > ").bind(MANY_SPACES).sql(" FROM mine)");
-    order_by(statement, order, "place");
-    statement.sql(" OFFSET ").bind(row_count(limit.saturating_sub(1))).sql(" LIMIT 1");
+    statement.sql(" LIMIT (SELECT few FROM few)) AS place) AS place), stop AS MATERIALIZED (");
+    select_keys(statement, order, "begun");
+    statement.sql(" FROM begun");
+    order_by(statement, order, "begun");
+    statement.sql(" OFFSET ").bind(limit - 1).sql(" LIMIT 1) ");
+
+    select_keys(statement, order, "place");
+    statement.sql(" FROM (");
+    select_keys(statement, order, "begun");
+    statement.sql(" FROM begun UNION ALL ");
+    select_keys(statement, order, "place");
+    statement.sql(" FROM begun CROSS JOIN LATERAL (");
+    of_space::<T>(statement, order, "begun");
+    filter(statement, query);
+    statement.sql(" AND ");
+    keys_of(statement, order, "kept");
+    statement.sql(if order.descending { " < " } else { " > " });
+    keys_of(statement, order, "begun");
+    statement.sql(" AND ");
+    before_stop(statement, order, "kept");
+    order_by(statement, order, "kept");
+    statement.sql(" LIMIT ").bind(limit).sql(") AS place WHERE begun.nth = (SELECT few FROM few) AND ");
+    before_stop(statement, order, "begun");
+    statement.sql(") AS place");
 }
 
-/// Leaves out what is behind the stop. Where there is none, it is behind everything.
-fn up_to_stop(statement: &mut Statement, order: Order) {
-    let key = order.key.unwrap_or("id");
-    statement.sql(" AND (kept.").sql(key).sql(", kept.id) ").sql(if order.descending { ">= (" } else { "<= (" });
-    statement.sql("coalesce((SELECT ").sql(key).sql(" FROM stop), ").sql(if order.descending { "'-infinity'" } else { "'infinity'" });
-    statement.sql("::timestamptz), coalesce((SELECT id FROM stop), ");
-    statement.bind(if order.descending { Id::nil() } else { Id::max() }).sql("))");
+/// Says that a row is not behind the stop. Where there is none, it is behind everything.
+fn before_stop(statement: &mut Statement, order: Order, of: &'static str) {
+    keys_of(statement, order, of);
+    statement.sql(if order.descending { " >= (" } else { " <= (" });
+    if let Some(key) = order.key {
+        statement.sql("coalesce((SELECT ").sql(key).sql(" FROM stop), ").sql(if order.descending { "'-infinity'" } else { "'infinity'" });
+        statement.sql("::timestamptz), ");
+    }
+    statement.sql("coalesce((SELECT id FROM stop), ").bind(if order.descending { Id::nil() } else { Id::max() }).sql("))");
 }
 
-/// Selects the keys of the rows of a space of `mine`.
-fn of_space<T: Table>(statement: &mut Statement, order: Order) {
+/// What rows are ordered by, as one value.
+fn keys_of(statement: &mut Statement, order: Order, of: &'static str) {
+    statement.sql("(");
+    if let Some(key) = order.key {
+        statement.sql(of).sql(".").sql(key).sql(", ");
+    }
+    statement.sql(of).sql(".id)");
+}
+
+/// Selects the keys of the rows of the space that another row names.
+fn of_space<T: Table>(statement: &mut Statement, order: Order, named_by: &'static str) {
     select_keys(statement, order, "kept");
-    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = mine.space_id");
+    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = ").sql(named_by).sql(".space_id");
 }
 
 /// What is narrowed and merged: keys alone, which the right index holds and others do not. So the planner prefers it, and the rows
@@ -179,15 +201,20 @@ fn first(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
 
 /// Adds the filters, and where to go on.
 fn narrow(statement: &mut Statement, query: &Query) {
+    filter(statement, query);
+    if let Some(after) = &query.after {
+        statement.sql(" AND (kept.").sql(query.order.name).sql(", kept.id) ").sql(if query.descending { "< (" } else { "> (" });
+        statement.field(&after.key).sql(", ").bind(after.id).sql(")");
+    }
+}
+
+/// Adds the filters.
+fn filter(statement: &mut Statement, query: &Query) {
     // In one order, whatever the caller's: one list is one statement, which is planned once.
     let mut filters: Vec<_> = query.filters.iter().collect();
     filters.sort_by_key(|(field, _)| field.name);
     for (field, value) in filters {
         statement.sql(" AND kept.").sql(field.name).sql(" = ").field(value);
-    }
-    if let Some(after) = &query.after {
-        statement.sql(" AND (kept.").sql(query.order.name).sql(", kept.id) ").sql(if query.descending { "< (" } else { "> (" });
-        statement.field(&after.key).sql(", ").bind(after.id).sql(")");
     }
 }
 
