@@ -149,7 +149,15 @@ fn look(config: Config) -> Look {
 }
 
 /// Opens the API to the data, and answers for ever.
-async fn answer(app: &App, backend: &Backend, config: &Config, shown: Option<&Certificate>, url: &str, start: Instant, log: &Writer) -> Result<()> {
+async fn answer(
+    app: &App,
+    backend: &Backend,
+    config: &Config,
+    shown: Option<&Certificate>,
+    url: &str,
+    start: Instant,
+    log: &Writer,
+) -> Result<()> {
     // Shown before anything else can go wrong: nobody can ask for it again.
     if let Some(issued) = (FirstAdmin { storage: &*backend.storage, clock: &SystemClock, ids: &RandomIds }).ensure(Place::find()).await? {
         log.flush();
