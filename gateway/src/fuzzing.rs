@@ -2,7 +2,7 @@
 //! something does not hold that should. The crate `fuzz` runs them guided by coverage; a test here runs each over its corpus, `fuzz/corpus/`,
 //! and over mutations of it. Compiled for tests and with `--cfg fuzzing` alone. What must not come in: what a target looks at.
 
-use crate::{cli, client, config, http, models, transfer};
+use crate::{backup, cli, client, config, http, models, transfer};
 
 /// A target, which takes any bytes.
 pub type Target = fn(&[u8]);
@@ -21,6 +21,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("wait", models::fuzzing::wait),
     ("events", client::fuzzing::events),
     ("when", cli::fuzzing::when),
+    ("archive", backup::fuzzing::archive),
 ];
 
 /// Runs a future that waits for nothing but timers and threads.
@@ -97,5 +98,5 @@ mod tests {
         };
     }
 
-    targets!(config cursor headers query body search lines import answer wait events when);
+    targets!(config cursor headers query body search lines import answer wait events when archive);
 }

@@ -17,6 +17,8 @@
 
 mod archive;
 mod create;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod manifest;
 mod read;
 mod restore;

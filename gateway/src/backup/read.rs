@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
 use mosaic_core::{Embedding, Error, ErrorKind, Record, Result};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Receiver};
 
 use super::archive::{DOCUMENTS, Document, EMBEDDINGS, ENTRY_BYTES, MANIFEST, ORIGIN, RECORDS, read_embedding};
 use super::manifest::{Holdings, Manifest, Origin, damaged, no_backup};
@@ -56,7 +56,9 @@ impl Archive {
         let (sender, entries) = mpsc::channel(AHEAD);
         tokio::task::spawn_blocking(move || {
             let file = Told { file, read };
-            let outcome = unsealed(file, &identities).and_then(|archive| pass_on(archive, &sender));
+            // Whoever dropped it wants no more.
+            let give = |entry| sender.blocking_send(Ok(entry)).is_ok();
+            let outcome = unsealed(file, &identities).and_then(|archive| pass_on(archive, give));
             if let Err(error) = outcome {
                 // Whoever does not wait for it does not want to know.
                 let _ = sender.blocking_send(Err(error.with("file", name.display())));
@@ -115,11 +117,11 @@ impl<F: Fn(usize)> Read for Told<F> {
     }
 }
 
-/// Reads everything, checks it, and passes it on.
-fn pass_on(archive: Box<dyn Read + Send>, sender: &Sender<Result<Entry>>) -> Result<()> {
+/// Reads everything, checks it, and passes it on, for as long as somebody takes it.
+pub(super) fn pass_on(archive: impl Read, mut give: impl FnMut(Entry) -> bool) -> Result<()> {
     let mut archive = tar::Archive::new(archive);
     let (mut found, mut number, mut origin, mut manifest) = (Holdings::default(), 0, None, None);
-    for entry in archive.entries().map_err(unreadable)? {
+    for entry in entries(&mut archive)? {
         let (name, body) = body_of(entry.map_err(unreadable)?)?;
         let unfit = |reason: &'static str| damaged().with("entry", &name).with("reason", reason);
         let unparsed = |error: serde_json::Error| damaged().with("entry", &name).source(error);
@@ -151,13 +153,13 @@ fn pass_on(archive: Box<dyn Read + Send>, sender: &Sender<Result<Entry>>) -> Res
             }
             _ => return Err(unfit("nobody knows what it is")),
         };
-        if sender.blocking_send(Ok(Entry { number, item })).is_err() {
+        if !give(Entry { number, item }) {
             return Ok(());
         }
     }
     to_the_end(&mut archive.into_inner())?;
     let Some(manifest) = manifest else { return Err(if number == 0 { no_backup() } else { ends_early() }) };
-    let _ = sender.blocking_send(Ok(Entry { number, item: Item::Manifest(manifest) }));
+    give(Entry { number, item: Item::Manifest(manifest) });
     Ok(())
 }
 
@@ -177,6 +179,11 @@ fn to_the_end(rest: &mut impl Read) -> Result<()> {
             Err(error) => return Err(unreadable(error)),
         }
     }
+}
+
+/// The entries as they stand. What extends a header is none of ours, and is not read: there is no bound to it.
+fn entries<R: Read>(archive: &mut tar::Archive<R>) -> Result<tar::Entries<'_, R>> {
+    Ok(archive.entries().map_err(unreadable)?.raw(true))
 }
 
 fn body_of(mut entry: tar::Entry<'_, impl Read>) -> Result<(String, Vec<u8>)> {
@@ -237,7 +244,7 @@ pub fn follow(
 fn manifest_of(passing: &mut Passing, seen: &mut impl FnMut(u64)) -> Result<Manifest> {
     let (mut manifest, mut lines) = (None, 0);
     let mut archive = tar::Archive::new(&mut *passing);
-    for entry in archive.entries().map_err(unreadable)? {
+    for entry in entries(&mut archive)? {
         let (name, body) = body_of(entry.map_err(unreadable)?)?;
         if name.starts_with(RECORDS) || name.starts_with(EMBEDDINGS) {
             lines += body.iter().filter(|byte| **byte == b'\n').count() as u64;
