@@ -231,3 +231,18 @@ async fn whoever_goes_silent_in_a_transaction_is_ended_with_its_locks() {
     silent.close().await.unwrap();
     watcher.until(SESSIONS, 1).await;
 }
+
+/// A page of a large space would be made of all of it, by workers that know nothing of where the page ends.
+#[tokio::test]
+async fn no_statement_is_shared_among_workers() {
+    let (place, _process, _watcher) = notes(1, 20).await;
+    let connections = place.connections(1, 20);
+    let mut lease = connections.lease(Work::Request).await.unwrap();
+    // Has the server do it wherever it may, by the name that its version has for this.
+    let wherever = "SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('debug_parallel_query', 'force_parallel_mode')";
+    assert_eq!(sqlx::query(wherever).fetch_all(lease.connection()).await.unwrap().len(), 1);
+    let plan: Vec<String> = sqlx::query_scalar("EXPLAIN SELECT count(*) FROM notes").fetch_all(lease.connection()).await.unwrap();
+    assert!(!plan.join("\n").contains("Gather"), "{plan:?}");
+    lease.settled();
+    connections.close().await.unwrap();
+}
