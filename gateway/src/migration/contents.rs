@@ -1,5 +1,5 @@
-//! What a target holds before anything was moved there: nothing, what a first start makes, or somebody's data. What must not come in: the
-//! documents of a move.
+//! What a target holds before anything was moved there: nothing, what a first start makes, or somebody's data. What must not come in: what
+//! the documents of a move say.
 
 use std::sync::Arc;
 
@@ -92,11 +92,14 @@ pub(crate) async fn remove_first_start(target: &mut Side, user_id: Id, removal: 
     Ok(())
 }
 
-/// Why nothing is moved to where somebody's data is.
-pub(super) fn refusal(side: &Side, held: &str) -> Error {
+/// Why nothing is moved to where somebody's data is; unless another run of the same move has put it there since the target was opened.
+pub(super) async fn refusal(target: &Side, held: &str) -> Error {
+    if let Err(error) = target.slot.check().await {
+        return error;
+    }
     Error::new(ErrorKind::Conflict, "the target holds data already")
-        .with("tier", &side.end.tier)
-        .with("place", &side.end.place)
+        .with("tier", &target.end.tier)
+        .with("place", &target.end.place)
         .with("holds", held)
-        .hint(format!("give it an empty database, in the section `{}` of the config: createdb …", side.end.tier))
+        .hint(format!("give it an empty database, in the section `{}` of the config: createdb …", target.end.tier))
 }

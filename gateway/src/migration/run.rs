@@ -136,7 +136,7 @@ fn planned(id: Id, source: &Side, target: &Side, files: &Files<'_>) -> Journal {
 /// of a gateway and a move that come at once, one sees the other.
 async fn take(target: &mut Side, journal: Journal) -> Result<Journal> {
     if let Contents::Data(held) = Contents::of(target).await? {
-        return Err(occupied(target, &held).await);
+        return Err(contents::refusal(target, &held).await);
     }
     target.slot.put(Document::Target(journal.clone())).await?;
     if let Some(gateway) = target.somebody().await? {
@@ -178,14 +178,6 @@ async fn make_room(target: &mut Side, journal: &mut Journal) -> Result<()> {
             *journal = next;
             Ok(())
         }
-        Contents::Data(held) => Err(occupied(target, &held).await),
-    }
-}
-
-/// Why nothing is moved to where data is; unless another run of the same move has put it there meanwhile.
-async fn occupied(target: &Side, held: &str) -> Error {
-    match target.slot.check().await {
-        Ok(()) => contents::refusal(target, held),
-        Err(error) => error,
+        Contents::Data(held) => Err(contents::refusal(target, &held).await),
     }
 }

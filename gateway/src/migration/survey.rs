@@ -163,7 +163,7 @@ impl Survey {
             match Contents::of(target).await {
                 Ok(Contents::Nothing) => {}
                 Ok(Contents::FirstStart { login, .. }) => self.plan.replaces = Some(login),
-                Ok(Contents::Data(held)) => blockers.push(contents::refusal(target, &held)),
+                Ok(Contents::Data(held)) => blockers.push(contents::refusal(target, &held).await),
                 Err(error) => blockers.push(error.with("side", "target")),
             }
         }

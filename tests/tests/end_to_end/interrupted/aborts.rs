@@ -117,7 +117,7 @@ async fn undoing_that_is_killed_in_a_write_is_finished_by_the_next() {
             let mut holder = PgConnection::connect(&this.target.admin_url()).await.unwrap();
             sqlx::raw_sql("BEGIN; LOCK TABLE notes IN ACCESS SHARE MODE").execute(&mut holder).await.unwrap();
             let undoing = this.start(ABORT);
-            gate::until_somebody_waits_for(&mut holder).await;
+            gate::until_waiting_for(&mut holder, 1).await;
             undoing.kill().await;
             sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
         } else {

@@ -116,13 +116,13 @@ pub(super) async fn until_nobody_is_in(database: &Database) {
     .await;
 }
 
-/// Waits until a session waits for a lock that this one holds.
-pub(super) async fn until_somebody_waits_for(holder: &mut PgConnection) {
+/// Waits until so many sessions wait for a lock that this one holds.
+pub(super) async fn until_waiting_for(holder: &mut PgConnection, sessions: i64) {
     // Not the sessions: a transaction sees those as they were when it first looked.
     let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))";
     let begun = std::time::Instant::now();
-    while sqlx::query_scalar::<_, i64>(blocked).fetch_one(&mut *holder).await.unwrap() == 0 {
-        assert!(begun.elapsed() < PATIENCE, "nobody waits");
+    while sqlx::query_scalar::<_, i64>(blocked).fetch_one(&mut *holder).await.unwrap() < sessions {
+        assert!(begun.elapsed() < PATIENCE, "nobody waits, or too few");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 
-use super::gate::{Gate, Point, Side};
+use super::gate::{Gate, Point, Side, until_waiting_for};
 use super::running::Running;
 use super::sources;
 use super::world::{MOVE, Move};
-use crate::harness::{Client, Gateway, Outcome, Random, Signal, signal};
+use crate::harness::{Client, Gateway, Outcome, PATIENCE, Random, Signal, eventually, signal};
 
 /// How much later one of two begins.
 const LATER: Duration = Duration::from_millis(500);
@@ -44,6 +45,33 @@ async fn of_two_runs_at_once_what_comes_is_right() {
         println!("ended well: {ended:?}");
         this.finishes().await;
     }
+}
+
+/// The second opens the target while nothing is there, and looks what it holds when the first has copied a part.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_looks_while_another_copies_names_the_other() {
+    let this = Move::gated_from_standalone().await;
+    let mut gate = Gate::close(&this.target, Point::Planned).await;
+    let first = this.start(MOVE);
+    gate.is_reached_by(&first).await;
+    // The messages are the last that is copied, and each run looks at the source before it looks at the target.
+    let source = this.gated(Side::Source).await;
+    let mut lock = PgConnection::connect(&source.admin_url()).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE messages IN ACCESS EXCLUSIVE MODE").execute(&mut lock).await.unwrap();
+    let second = this.start(MOVE);
+    until_waiting_for(&mut lock, 1).await;
+    gate.open().await;
+    eventually("a page is copied", PATIENCE, || async {
+        let mut target = PgConnection::connect(&this.target.admin_url()).await.unwrap();
+        let is_copied: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM tasks)").fetch_one(&mut target).await.unwrap();
+        target.close().await.unwrap();
+        is_copied.then_some(())
+    })
+    .await;
+    lock.close().await.unwrap();
+    first.ended().await.exit(0);
+    second.ended().await.fails_with(&["another run of this move is under way"]);
+    this.finishes().await;
 }
 
 /// It is stopped where its commit takes effect, and goes on when another run has come to the end, and a gateway is at work.

@@ -141,7 +141,7 @@ async fn a_move_that_is_killed_while_it_makes_the_schema_finishes() {
         let hold = sqlx::AssertSqlSafe(format!("BEGIN; CREATE TABLE {table} (number bigint)"));
         sqlx::raw_sql(hold).execute(&mut holder).await.unwrap();
         let running = this.start(MOVE);
-        gate::until_somebody_waits_for(&mut holder).await;
+        gate::until_waiting_for(&mut holder, 1).await;
         assert_eq!(running.kill().await.code, None);
         sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
         until_nobody_is_in(&this.target).await;
