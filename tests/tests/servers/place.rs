@@ -57,8 +57,12 @@ impl Place {
 
     /// Connections to it, of which a request's statements may take so many seconds.
     pub(crate) fn connections(&self, max_connections: u32, statement_timeout_seconds: u64) -> Arc<ServerConnections> {
-        let config =
-            PostgresConfig { url: self.database.url().into(), max_connections, statement_timeout_seconds, ..PostgresConfig::default() };
+        let config = PostgresConfig {
+            url: self.database.url().into(),
+            max_connections: Some(max_connections),
+            statement_timeout_seconds,
+            ..PostgresConfig::default()
+        };
         Arc::new(ServerConnections::new(Server::read(&config, "test.postgres", "start it", Path::new("/")).unwrap()))
     }
 

@@ -29,9 +29,10 @@ pub struct PostgresConfig {
     pub password: Option<Secret>,
     /// The file whose first line is the password.
     pub password_file: Option<PathBuf>,
-    /// How many connections this gateway opens at most.
+    /// How many connections this gateway opens at most. Unless it is set: three for each processor, from 4 to 16, where the server is on
+    /// this machine, and 16 where it is elsewhere.
     #[schemars(range(min = 1, max = 1_000))]
-    pub max_connections: u32,
+    pub max_connections: Option<u32>,
     /// How long a request's statement may take, in seconds. Past it, it is ended and the request fails.
     #[schemars(range(min = 1, max = 120))]
     pub statement_timeout_seconds: u64,
@@ -43,15 +44,22 @@ impl Default for PostgresConfig {
             url: String::new().into(),
             password: None,
             password_file: None,
-            max_connections: default_max_connections(),
+            max_connections: None,
             statement_timeout_seconds: default_statement_timeout_seconds(),
         }
     }
 }
 
-/// Enough for two processors' worth of work, and a sixth of what a Postgres offers as it comes.
-fn default_max_connections() -> u32 {
-    16
+/// A sixth of what a Postgres offers as it comes: the answers of one elsewhere take their time on the way.
+const MAX_CONNECTIONS: u32 = 16;
+
+/// On processors that it shares with the gateway, more than three statements for each take the time from each other: see `--bench targets`.
+fn default_max_connections(is_near: bool) -> u32 {
+    let processors = std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+    match processors {
+        Some(processors) if is_near => processors.saturating_mul(3).clamp(4, MAX_CONNECTIONS),
+        _ => MAX_CONNECTIONS,
+    }
 }
 
 fn default_statement_timeout_seconds() -> u64 {
@@ -65,6 +73,8 @@ pub struct Server {
     pub(super) ssl_mode: PgSslMode,
     /// The host and port, unless it is a Unix socket.
     pub(super) network: Option<(String, u16)>,
+    /// Whether it is on this machine, by what its place is called.
+    pub(super) is_near: bool,
     /// `host:port`, or the path of the socket.
     pub(super) target: String,
     pub(super) user: String,
@@ -86,7 +96,7 @@ impl Server {
     /// [`mosaic_core::ErrorKind::Config`], naming the key that cannot be used. Nothing of the URL is repeated.
     pub fn read(config: &PostgresConfig, key: &str, start: &'static str, base_dir: &Path) -> Result<Self> {
         let refused = |name: &str, reason: String| refusal::config_key(&format!("{key}.{name}"), reason);
-        if !CONNECTIONS.contains(&config.max_connections) {
+        if config.max_connections.is_some_and(|count| !CONNECTIONS.contains(&count)) {
             return Err(refused("max_connections", format!("not between {} and {}", CONNECTIONS.start(), CONNECTIONS.end())));
         }
         if !STATEMENT_TIMEOUT.contains(&config.statement_timeout_seconds) {
@@ -109,11 +119,13 @@ impl Server {
         }
         // An empty one keeps PGPASSWORD out, and fails as none does.
         let password_text = password.as_ref().map_or("", Secret::expose);
+        let is_near = place.network.as_ref().is_none_or(|(host, _)| is_this_machine(host));
         let options = place.options.username(&place.user).database(&place.database).password(password_text).application_name("mosaic");
         Ok(Self {
             // A pooler refuses parameters that it does not know; numbers come in binary, without digits.
             options: options.extra_float_digits(None).disable_statement_logging(),
             ssl_mode: place.ssl_mode,
+            is_near,
             network: place.network,
             target: place.target,
             user: place.user,
@@ -121,7 +133,7 @@ impl Server {
             has_password: password.is_some(),
             key: key.to_owned(),
             start,
-            max_connections: config.max_connections,
+            max_connections: config.max_connections.unwrap_or_else(|| default_max_connections(is_near)),
             statement_timeout: Duration::from_secs(config.statement_timeout_seconds),
         })
     }
@@ -135,6 +147,10 @@ impl Server {
     pub(super) fn about(&self, error: Error) -> Error {
         error.with("service", SERVICE).with("target", &self.target)
     }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What the server is called in errors and checks.
@@ -281,6 +297,17 @@ mod tests {
             let server = read(json!({ "url": url })).unwrap();
             assert_eq!((server.target.as_str(), server.user.as_str(), server.database.as_str()), (target, user, database));
         }
+    }
+
+    #[test]
+    fn a_server_on_this_machine_gets_fewer_connections_unless_the_config_says_how_many() {
+        let count = |url: &str| read(json!({ "url": url })).unwrap().max_connections;
+        let near = 4..=16.min(3 * std::thread::available_parallelism().unwrap().get().max(2) as u32);
+        for url in ["postgres://m@localhost/d", "postgres://m@127.0.0.2/d", "postgres://m@[::1]/d", "postgres://m@h/d?host=/run/pg"] {
+            assert!(near.contains(&count(url)), "{url}: {}", count(url));
+        }
+        assert_eq!(count("postgres://m@db/d"), 16);
+        assert_eq!(read(json!({ "url": "postgres://m@localhost/d", "max_connections": 40 })).unwrap().max_connections, 40);
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Probe {
             return Err(self.refusal(format!("postgres {major}.{minor} is too old: it takes {least} or later"), "upgrade the server"));
         }
         let version = format!("version {major}.{minor}");
-        let is_near = self.server.network.as_ref().is_none_or(|(host, _)| is_this_machine(host));
+        let is_near = self.server.is_near;
         let cure = |first: &str| format!("{first}set sslmode=verify-full in {}.url", self.server.key);
         Ok(match (tls, self.server.ssl_mode) {
             (true, PgSslMode::VerifyFull) => Finding::well(format!("{version}, by TLS with a certificate of its name")),
@@ -171,8 +171,4 @@ async fn found(connection: &mut PgConnection) -> Result<Found> {
         #[cfg(feature = "pgvector")]
         pgvector: Extension::look(connection).await?,
     })
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
