@@ -161,11 +161,11 @@ macro_rules! columns {
         const GIVEN: &'static str = concat!(
             "given.id", $(", given.", stringify!($fixed), "::", $fixed_type,)* $(", given.", stringify!($given), "::", $given_type,)*
             ", given.created_at, given.updated_at, given.revision" $(, ", given.", stringify!($body))?
-            $(, ", given.", stringify!($words), "::tsvector")?
+            $(, ", given.", stringify!($words))?
         );
         const CHANGES: &'static str = concat!(
             $(stringify!($given), " = given.", stringify!($given), "::", $given_type, ", ",)* $(stringify!($body), " = given.", stringify!($body), ", ",)?
-            $(stringify!($words), " = given.", stringify!($words), "::tsvector, ",)?
+            $(stringify!($words), " = given.", stringify!($words), ", ",)?
             "updated_at = given.updated_at, revision = kept.revision + 1",
         );
         const BODY: Option<$crate::table::Body> = $crate::columns::body!($($body)?);

@@ -2,46 +2,86 @@
 //! must not come in: how a text is cut into words, which is core's.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use mosaic_core::Passages;
 use mosaic_core::words::lexemes;
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
+use sqlx::{Postgres, Type};
 
 /// So many places of a lexeme are kept. Postgres takes 255 (manual, section 12.11), but what ranks must read them all: of the words that
 /// stand everywhere, the first places say enough.
 const PLACES: usize = 32;
 /// Postgres keeps no place larger than this (manual, section 12.11).
-const LAST: usize = 16_383;
+const LAST: u16 = 16_383;
 /// Once the lexemes of a record and their places take so many bytes, further lexemes are left out: Postgres takes 1 MiB.
 const BYTES: usize = 900 << 10;
 /// Between two passages: words of both are not near to each other.
-const GAP: usize = 10;
+const GAP: u16 = 10;
 
-/// The literal of a `tsvector`.
-pub(crate) fn words(passages: &Passages<'_>) -> String {
-    let mut found = Found::default();
-    found.add(passages.title, 'A');
-    for tag in passages.tags {
-        found.add(tag, 'B');
+/// Of `tsvector` and `tsvector[]` (Postgres, `pg_type.dat`).
+const TSVECTOR: PgTypeInfo = PgTypeInfo::with_oid(Oid(3614));
+const TSVECTORS: PgTypeInfo = PgTypeInfo::with_oid(Oid(3643));
+
+/// A `tsvector`, in binary: as text, the server takes as long to read it as to put it into an index.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Words(Vec<u8>);
+
+impl Type<Postgres> for Words {
+    fn type_info() -> PgTypeInfo {
+        TSVECTOR
     }
-    found.add(passages.body, 'D');
-    found.literal()
+}
+
+impl PgHasArrayType for Words {
+    fn array_type_info() -> PgTypeInfo {
+        TSVECTORS
+    }
+}
+
+impl Encode<'_, Postgres> for Words {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+}
+
+/// The words of a record.
+pub(crate) fn words(passages: &Passages<'_>) -> Words {
+    let mut found = Found::default();
+    found.add(passages.title, Weight::A);
+    for tag in passages.tags {
+        found.add(tag, Weight::B);
+    }
+    found.add(passages.body, Weight::D);
+    found.encoded()
+}
+
+/// How much a place says, as the highest two bits of it.
+#[derive(Clone, Copy)]
+enum Weight {
+    A = 3 << 14,
+    B = 2 << 14,
+    D = 0,
 }
 
 #[derive(Default)]
 struct Found {
-    places: BTreeMap<String, Vec<(usize, char)>>,
+    /// Each is behind the one before.
+    places: BTreeMap<String, Vec<(u16, Weight)>>,
     bytes: usize,
-    last: usize,
+    last: u16,
 }
 
 impl Found {
-    fn add(&mut self, text: &str, weight: char) {
+    fn add(&mut self, text: &str, weight: Weight) {
         for (lexeme, _) in lexemes(text) {
-            self.last += 1;
-            let place = (self.last.min(LAST), weight);
+            self.last = (self.last + 1).min(LAST);
+            let place = (self.last, weight);
             match self.places.get_mut(&lexeme) {
-                Some(places) if places.len() < PLACES && places.last() != Some(&place) => {
+                Some(places) if places.len() < PLACES && places.last().is_none_or(|(last, _)| *last < self.last) => {
                     self.bytes += 2;
                     places.push(place);
                 }
@@ -54,24 +94,24 @@ impl Found {
                 None => {}
             }
         }
-        self.last += GAP;
+        self.last = (self.last + GAP).min(LAST);
     }
 
-    fn literal(&self) -> String {
-        let mut literal = String::new();
+    /// The number of lexemes, then each, ended by a zero, with the number of its places and these (`tsvectorrecv` in Postgres' `tsvector.c`).
+    /// In the order of their bytes, as Postgres has them, it need not sort them.
+    fn encoded(&self) -> Words {
+        let mut encoded = Vec::with_capacity(4 + self.bytes);
+        encoded.extend((self.places.len() as u32).to_be_bytes());
         for (lexeme, places) in &self.places {
-            // Words have no quotes and no backslashes in them.
-            let _ = write!(literal, "'{lexeme}'");
-            for (i, (place, weight)) in places.iter().enumerate() {
-                let separator = if i == 0 { ':' } else { ',' };
-                let _ = write!(literal, "{separator}{place}");
-                if *weight != 'D' {
-                    literal.push(*weight);
-                }
+            // Words have no zeros in them.
+            encoded.extend(lexeme.as_bytes());
+            encoded.push(0);
+            encoded.extend((places.len() as u16).to_be_bytes());
+            for (place, weight) in places {
+                encoded.extend((place | *weight as u16).to_be_bytes());
             }
-            literal.push(' ');
         }
-        literal
+        Words(encoded)
     }
 }
 
@@ -82,17 +122,25 @@ mod tests {
     #[test]
     fn a_lexeme_says_where_it_stands_and_how_much_it_says() {
         let tags = ["pods".to_owned()];
-        let literal = words(&Passages { title: "In-place update", tags: &tags, body: "Updates, and pods" });
-        assert_eq!(literal, "'and':26 'in':1A 'place':2A 'pod':14B,27 'updat':3A,25 ");
-        assert_eq!(words(&Passages::default()), "");
+        let Words(encoded) = words(&Passages { title: "In-place", tags: &tags, body: "Place, and pods" });
+        let lexemes = [("and", &[25][..]), ("in", &[0xc001]), ("place", &[0xc002, 24]), ("pod", &[0x800d, 26])];
+        let mut expected = vec![0, 0, 0, 4];
+        for (lexeme, places) in lexemes {
+            expected.extend([lexeme.as_bytes(), &[0, 0, places.len() as u8]].concat());
+            expected.extend(places.iter().flat_map(|place: &u16| place.to_be_bytes()));
+        }
+        assert_eq!(encoded, expected);
+        assert_eq!(words(&Passages::default()), Words(vec![0; 4]));
     }
 
     #[test]
     fn no_text_has_more_words_than_postgres_takes() {
         let body: String = (0..300_000).map(|n| format!("{n:x} ")).collect();
-        let literal = words(&Passages { body: &body, ..Passages::default() });
-        assert!(literal.len() < 3 << 20 && literal.split(' ').count() > 50_000);
+        let Words(encoded) = words(&Passages { body: &body, ..Passages::default() });
+        let count = u32::from_be_bytes(encoded[..4].try_into().unwrap());
+        assert!(encoded.len() < 2 << 20 && count > 50_000, "{count} words in {} bytes", encoded.len());
         let body = "same ".repeat(400_000);
-        assert!(words(&Passages { body: &body, ..Passages::default() }).len() < 4_000);
+        let Words(encoded) = words(&Passages { body: &body, ..Passages::default() });
+        assert_eq!(encoded.len(), 4 + "same".len() + 3 + 2 * PLACES);
     }
 }

@@ -269,7 +269,7 @@ pub(crate) async fn fill_words<T: Table>(connection: &mut PgConnection, limit: i
     let rows = statement.rows(connection).await?;
     let kept = rows.iter().map(decode::<T>).collect::<Result<Vec<_>>>()?;
     let mut statement = Statement::new("UPDATE ");
-    statement.sql(T::NAME).sql(" AS kept SET words = given.words::tsvector FROM unnest(");
+    statement.sql(T::NAME).sql(" AS kept SET words = given.words FROM unnest(");
     statement.array(kept.iter().map(|kept| kept.id())).sql(", ").array(kept.iter().map(|kept| words(&kept.passages())));
     statement.sql(") AS given (id, words) WHERE kept.id = given.id AND kept.words IS NULL");
     if kept.is_empty() { Ok(0) } else { statement.run(connection).await }
