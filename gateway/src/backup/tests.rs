@@ -230,6 +230,25 @@ async fn whoever_changes_a_backup_and_not_its_manifest_is_found_out() {
     }
 }
 
+/// There is no bound to what may extend a header, so that none of it is read.
+#[tokio::test]
+async fn a_header_that_others_extend_is_refused() {
+    let (backend, shelf) = (filled().await, Shelf::new());
+    let (pax, name) = ("20 path=backup.json\n", "backup.json\0");
+    for (sort, text) in [(tar::EntryType::XHeader, pax), (tar::EntryType::XGlobalHeader, pax), (tar::EntryType::GNULongName, name)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(sort);
+        header.set_size(text.len() as u64);
+        header.set_cksum();
+        let mut archive = header.as_bytes().to_vec();
+        archive.extend(text.as_bytes());
+        archive.resize(1_024, 0);
+        archive.extend(made(&backend).await);
+        let error = read(&shelf.keep("extended.tar", &archive)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{sort:?}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn a_backup_for_somebody_is_opened_by_their_identity_alone() {
     let (backend, shelf) = (filled().await, Shelf::new());

@@ -48,8 +48,8 @@ struct Access {
     /// The file that holds the token [default: $MOSAIC_TOKEN, else the file $MOSAIC_TOKEN_FILE, else ./mosaic-admin.token]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The file of the certificates to trust, PEM, in the place of the system's, when the URL begins with https://
-    #[arg(long, global = true, env = "MOSAIC_CA_FILE", hide_env_values = true, value_name = "FILE")]
+    /// The file of the certificates to trust, PEM, when the URL begins with https:// [default: $MOSAIC_CA_FILE, else the system's]
+    #[arg(long, global = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
 
@@ -67,22 +67,26 @@ impl Access {
         }
     }
 
-    /// Whom to trust, where it matters; an empty variable is as none.
+    /// Whom to trust, where it matters.
     fn authorities(&self, url: &str) -> Result<Option<Authorities>> {
-        let file = self.ca_file.as_deref().filter(|file| !file.as_os_str().is_empty() && !url.starts_with("http:"));
-        file.map(authorities).transpose()
+        if url.starts_with("http:") {
+            return Ok(None);
+        }
+        let file = self.ca_file.clone().or_else(|| variable("MOSAIC_CA_FILE").map(PathBuf::from));
+        file.as_deref().map(authorities).transpose()
     }
 }
 
 impl Connect {
-    /// Refuses a token file that would not be used: without a URL the work is on the data itself.
+    /// Refuses files that would not be used: without a URL the work is on the data itself.
     pub(super) fn check(&self) -> Result<(), String> {
-        match (&self.access.token_file, self.access.url()) {
-            (Some(_), None) => Err("--token-file is the token for a running gateway: give its url with --url URL or MOSAIC_URL, \
-                                    or leave it out"
-                .into()),
-            _ => Ok(()),
-        }
+        let given = match &self.access {
+            access if access.url().is_some() => return Ok(()),
+            Access { token_file: Some(_), .. } => "--token-file is the token for",
+            Access { ca_file: Some(_), .. } => "--ca-file says whom to trust as",
+            _ => return Ok(()),
+        };
+        Err(format!("{given} a running gateway: give its url with --url URL or MOSAIC_URL, or leave it out"))
     }
 
     /// The client for the gateway; `None` when the work is on the data itself.
@@ -124,8 +128,12 @@ fn authorities(file: &Path) -> Result<Authorities> {
     Authorities::from_pem(&pem).map_err(|error| refused(error.to_string()))
 }
 
+/// A variable; an empty one is as none.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 fn token(token_file: Option<&Path>) -> Result<TokenSecret> {
-    let variable = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
     if let Some(file) = token_file {
         return read(file);
     }

@@ -112,6 +112,17 @@ async fn without_its_url_a_running_gateway_is_named() {
 }
 
 #[tokio::test]
+async fn what_is_for_a_gateway_is_wrong_usage_without_its_url() {
+    let place = Place::new();
+    for option in ["--token-file", "--ca-file"] {
+        let outcome = place.run(&["user", "list", option, "nowhere"]).await.exit(2);
+        assert!(outcome.stderr.contains(option) && outcome.stderr.contains("--url URL or MOSAIC_URL"), "{}", outcome.stderr);
+    }
+    // Whoever works with a gateway as a rule has this set.
+    place.clone().with_env("MOSAIC_CA_FILE", "nowhere").run(&["user", "list"]).await.exit(0);
+}
+
+#[tokio::test]
 async fn a_token_works_from_its_making_to_its_revoking() {
     let place = Place::new();
     let offline = On { place: &place, url: None };
