@@ -36,12 +36,13 @@ fn listing<T: Table>(scope: Scope, query: &Query, limit: usize) -> Result<Statem
     let mut statement = Statement::of(scope, "SELECT ")?;
     select_cut::<T>(&mut statement, order);
     statement.sql(" FROM (");
-    let of_one_space = query.filters.iter().any(|(field, _)| field.name == T::SPACE);
-    match is_open::<T>(scope) {
+    let is_open = is_open::<T>(scope);
+    if is_of_one_space::<T>(query) || is_of_one_assignee::<T>(scope, query) || is_open && !T::CONTENT {
+        from_one_run::<T>(&mut statement, scope, query, order, limit);
+    } else {
         // Content lies together in each space alone: indexes of everything would cost every write.
-        true if T::CONTENT && !of_one_space => from_spaces::<T>(&mut statement, T::ALL_SPACES, query, order, limit),
-        false if !of_one_space => from_spaces::<T>(&mut statement, T::SPACES, query, order, limit),
-        _ => from_one_run::<T>(&mut statement, scope, query, order, limit),
+        let spaces = if is_open { T::ALL_SPACES } else { T::SPACES };
+        from_spaces::<T>(&mut statement, spaces, query, order, limit);
     }
     statement.sql(") AS kept");
     order_by(&mut statement, order, "kept");
@@ -71,12 +72,24 @@ struct Order {
     descending: bool,
 }
 
-/// The rows that a list takes from one space, or from the whole table: they lie together in one index.
+fn is_of_one_space<T: Table>(query: &Query) -> bool {
+    query.filters.iter().any(|(field, _)| field.name == T::SPACE)
+}
+
+/// Whether a list is of what is assigned to one user, who sees it: to who asks, or to anybody where everything is seen.
+fn is_of_one_assignee<T: Table>(scope: Scope, query: &Query) -> bool {
+    let sees_theirs = |value: &FieldValue| is_open::<T>(scope) || scope.user().is_some_and(|user| *value == FieldValue::Id(user));
+    query.filters.iter().any(|(field, value)| T::ASSIGNEE == Some(field.name) && sees_theirs(value))
+}
+
+/// The rows that a list takes from one space, from what is assigned to one user, or from a whole table of accounts: they lie together in
+/// one index.
 fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
-    // No index but the right one has the order. Of a filter, the planner may hold that every row passes it, and then others have it too.
-    let is_narrowed = query.filters.iter().any(|(field, _)| field.name != T::SPACE);
+    // Then no index but the right one has the order. Of further filters, the planner may hold that every row passes them, and prefer
+    // another: that one lacks keys.
+    let is_certain = query.filters.is_empty() || T::CONTENT && query.filters.len() == 1;
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ");
-    if is_narrowed {
+    if !is_certain {
         statement.sql("(");
         select_keys(statement, order, "kept");
         statement.sql(" FROM ");
@@ -86,9 +99,13 @@ fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query
         for (_, space_id) in query.filters.iter().filter(|(field, _)| field.name == T::SPACE) {
             statement.sql(" AND EXISTS (SELECT FROM (").sql(T::SPACES).sql(") AS mine WHERE mine.space_id = ").field(space_id).sql(")");
         }
+        if !is_of_one_space::<T>(query) {
+            // Asked of each row by itself: the planner has nothing to make of it.
+            statement.sql(" AND array_position(ARRAY(").sql(T::SPACES).sql("), kept.").sql(T::SPACE).sql(") IS NOT NULL");
+        }
     }
     first(statement, query, order, limit);
-    if is_narrowed {
+    if !is_certain {
         by_keys::<T>(statement);
     }
 }

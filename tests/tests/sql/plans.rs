@@ -45,8 +45,9 @@ fn records() -> Vec<Record> {
     let place = |n: u128| if n.is_multiple_of(3) { (2 + n % 3, Some(id(TEAM + n / 3 % TEAMS))) } else { (1 + n % USERS, None) };
     for n in 0..2_500 {
         let (owner, team_id) = place(n);
-        let (status, assignee) =
-            (if n % 50 == 1 { "blocked" } else { "open" }, (n % 20 == 0).then(|| team_id.map_or(id(owner), |_| id(2))));
+        let status = if n % 50 == 1 { "blocked" } else { "open" };
+        let member = if n / 3 % TEAMS < MINE && n % 40 == 20 { ME } else { 2 };
+        let assignee = (n % 20 == 0).then(|| if team_id.is_some() { id(member) } else { id(owner) });
         let mut task = json!({ "owner_id": id(owner), "title": "a needle", "status": status, "body": format!("word{n}") });
         let mut note = json!({ "owner_id": id(owner), "title": "a needle", "body": format!("word{n}") });
         let mut session =
@@ -129,9 +130,10 @@ fn check_plan(plan: &Value, what: &str, statement: &str) {
     }
 }
 
-/// The table of a kind, and how many spaces a scope's list of it may come from.
+/// How many spaces a scope's list of a kind may come from; what is assigned to one user is as one.
 fn spaces(kind: Kind, scope: Scope, of_one: bool) -> usize {
     match (kind, scope) {
+        (Kind::Task, _) if of_one => 1,
         // A user's spaces are whom they see, and a message's its session.
         (Kind::User, Scope::User(_)) => MEMBERS as usize,
         (Kind::Message, _) => 1,
@@ -143,8 +145,8 @@ fn spaces(kind: Kind, scope: Scope, of_one: bool) -> usize {
     }
 }
 
-/// Every choice of a kind's filters, each with a value that few records have.
-fn choices(kind: Kind) -> Vec<Vec<(&'static str, String)>> {
+/// Every choice of a kind's filters, each with a value that few records have; of users, this one.
+fn choices(kind: Kind, user: u128) -> Vec<Vec<(&'static str, String)>> {
     let mut choices = vec![Vec::new()];
     for field in kind.filters() {
         let value = match field.name {
@@ -154,7 +156,7 @@ fn choices(kind: Kind) -> Vec<Vec<(&'static str, String)>> {
             "status" => "blocked".to_owned(),
             "space_id" | "team_id" => id(TEAM + 2).to_string(),
             "session_id" => id(30_006).to_string(),
-            _ => id(2).to_string(),
+            _ => id(user).to_string(),
         };
         let with: Vec<Vec<_>> = choices.iter().map(|choice| [choice.as_slice(), &[(field.name, value.clone())]].concat()).collect();
         choices.extend(with);
@@ -167,12 +169,19 @@ fn choices(kind: Kind) -> Vec<Vec<(&'static str, String)>> {
 async fn lists(watch: &mut Watch<'_>, scope: Scope) -> usize {
     let mut count = 0;
     for kind in Kind::ALL {
-        for choice in choices(*kind) {
+        // Of tasks, also those of who asks.
+        let users: &[u128] = if *kind == Kind::Task { &[2, ME] } else { &[2] };
+        for choice in users.iter().flat_map(|user| choices(*kind, *user)) {
             for order in kind.orders() {
                 for descending in [false, true] {
                     let mut query = choice.iter().try_fold(Query::new(*kind), |query, (field, value)| query.filter(field, value)).unwrap();
                     (query.order, query.descending, query.limit) = (*order, descending, LIMIT);
-                    let of_one = choice.iter().any(|(field, _)| *field == "space_id");
+                    let is_own = |value: &str| scope == Scope::System || scope.user().is_some_and(|user| user.to_string() == value);
+                    let of_one = choice.iter().any(|(field, value)| match *field {
+                        "space_id" => true,
+                        "assignee_id" => is_own(value),
+                        _ => false,
+                    });
                     // The first of each space, and then those that are answered; whether there are more takes one more.
                     let bound = (LIMIT + 1) * (spaces(*kind, scope, of_one) + 1) + PLANNER;
                     for page in ["first", "second"] {

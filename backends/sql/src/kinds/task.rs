@@ -20,6 +20,7 @@ impl Table for Task {
 
     const SPACE: &'static str = "space_id";
     const SPACES: &'static str = content::SPACES;
+    const ASSIGNEE: Option<&'static str> = Some("assignee_id");
     const SEES: &'static str = content::SEES;
     const SEES_TO_WRITE: &'static str = content::SEES_TO_WRITE;
 

@@ -47,7 +47,7 @@ fn indexes() -> BTreeSet<(String, BTreeSet<String>, String)> {
     lines.filter_map(read).collect()
 }
 
-/// The indexes that a kind's lists need: of one space by each choice of filters; and for accounts, which admins see whole, of everything
+/// The indexes that a kind's lists need: of one space, and of one assignee, by each choice of filters; and for accounts, which admins see whole, of everything
 /// and by each filter. What is unique needs none but its own.
 fn needed<T: Table>() -> Vec<Index> {
     let unique = T::UNIQUE.map(|unique| unique.field);
@@ -68,6 +68,15 @@ fn needed<T: Table>() -> Vec<Index> {
             columns
         }));
     }
+    // What is assigned to one user, wherever it lives.
+    if let Some(assignee) = T::ASSIGNEE {
+        let in_space: Vec<_> =
+            narrowed.iter().filter(|columns| columns.contains(T::SPACE) && columns.contains(assignee)).cloned().collect();
+        narrowed.extend(in_space.into_iter().map(|mut columns| {
+            columns.remove(T::SPACE);
+            columns
+        }));
+    }
     let orders = T::ORDERS.iter().map(|field| field.name).filter(|order| Some(*order) != unique);
     orders.flat_map(|order| narrowed.iter().map(move |columns| (T::NAME, columns.clone(), order.to_owned()))).collect()
 }
@@ -83,5 +92,5 @@ fn every_list_has_its_index() {
             count += 1;
         }
     }
-    assert_eq!(count, 2 + 2 + 8 + 4 + 8 + 2 + 4);
+    assert_eq!(count, 2 + 2 + 8 + 4 + 12 + 2 + 4);
 }
