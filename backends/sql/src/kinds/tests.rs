@@ -47,8 +47,8 @@ fn indexes() -> BTreeSet<(String, BTreeSet<String>, String)> {
     lines.filter_map(read).collect()
 }
 
-/// The indexes that a kind's lists need: of one space, and of one assignee, by each choice of filters; and for accounts, which admins see whole, of everything
-/// and by each filter. What is unique needs none but its own.
+/// The indexes that a kind's lists need: of one space, and of one assignee, by each choice of filters; and for accounts, which admins see
+/// whole, of everything and by each filter. What is unique needs none but its own.
 fn needed<T: Table>() -> Vec<Index> {
     let unique = T::UNIQUE.map(|unique| unique.field);
     let mut narrowed = if T::CONTENT { Vec::new() } else { vec![BTreeSet::new()] };

@@ -68,9 +68,11 @@ async fn a_run_that_looks_while_another_copies_names_the_other() {
         is_copied.then_some(())
     })
     .await;
+    let gate = Gate::close(&this.target, Point::Verified).await;
     lock.close().await.unwrap();
-    first.ended().await.exit(0);
     second.ended().await.fails_with(&["another run of this move is under way"]);
+    gate.open().await;
+    first.ended().await.exit(0);
     this.finishes().await;
 }
 
