@@ -85,8 +85,8 @@ fn is_of_one_assignee<T: Table>(scope: Scope, query: &Query) -> bool {
 /// The rows that a list takes from one space, from what is assigned to one user, or from a whole table of accounts: they lie together in
 /// one index.
 fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
-    // Then no index but the right one has the order. Of further filters, the planner may hold that every row passes them, and prefer
-    // another: that one lacks keys.
+    // By one filter of content, no index but the right one has the order. Of more, the planner may hold that every row passes one of them,
+    // and take another index; unless it is asked for the keys alone, all of which only the right one holds.
     let is_certain = query.filters.is_empty() || T::CONTENT && query.filters.len() == 1;
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ");
     if !is_certain {
