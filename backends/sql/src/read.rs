@@ -82,12 +82,18 @@ fn is_of_one_assignee<T: Table>(scope: Scope, query: &Query) -> bool {
     query.filters.iter().any(|(field, value)| T::ASSIGNEE == Some(field.name) && sees_theirs(value))
 }
 
+/// Whether the planner takes the right index for the filters of content, whatever it believes. By one of them, no other has the order. In
+/// one space by a choice, another would read as much at least, and check each row besides. Of more, it may hold that every row passes one
+/// of them, and take another index; unless it is asked for the keys alone, all of which only the right one holds.
+fn has_one_index<T: Table>(query: &Query) -> bool {
+    let is_by_choice = query.filters.iter().any(|(field, value)| chosen(field, value).is_some());
+    query.filters.len() == 1 || query.filters.len() == 2 && is_of_one_space::<T>(query) && is_by_choice
+}
+
 /// The rows that a list takes from one space, from what is assigned to one user, or from a whole table of accounts: they lie together in
 /// one index.
 fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
-    // By one filter of content, no index but the right one has the order. Of more, the planner may hold that every row passes one of them,
-    // and take another index; unless it is asked for the keys alone, all of which only the right one holds.
-    let is_certain = query.filters.is_empty() || T::CONTENT && query.filters.len() == 1;
+    let is_certain = query.filters.is_empty() || T::CONTENT && has_one_index::<T>(query);
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ");
     if !is_certain {
         statement.sql("(");
@@ -132,12 +138,12 @@ fn from_spaces<T: Table>(statement: &mut Statement, spaces: &'static str, query:
 }
 
 /// Selects the keys of a page and some more. A few rows of each space are read at first (`begun`), as many as each gives when all give the
-/// same and one more: the page ends no later than one that is made of these alone (`stop`). Of a space whose few all come before that, the
+/// same and two more: the page ends no later than one that is made of these alone (`stop`). Of a space whose few all come before that, the
 /// next ones up to there may belong into the page too. So about a page is read in all, and most spaces are looked into once.
 fn select_of_many<T: Table>(statement: &mut Statement, spaces: &'static str, query: &Query, order: Order, limit: usize) {
     let limit = row_count(limit);
     statement.sql("WITH mine AS MATERIALIZED (").sql(spaces).sql("), few AS MATERIALIZED (SELECT CASE WHEN count(*) > ").bind(MANY_SPACES);
-    statement.sql(" THEN 1 + ").bind(limit).sql(" / count(*) ELSE ").bind(limit).sql(" END AS few FROM mine), begun AS MATERIALIZED (");
+    statement.sql(" THEN 2 + ").bind(limit).sql(" / count(*) ELSE ").bind(limit).sql(" END AS few FROM mine), begun AS MATERIALIZED (");
     statement.sql("SELECT mine.space_id, place.* FROM mine CROSS JOIN LATERAL (SELECT place.*, row_number() OVER () AS nth FROM (");
     of_space::<T>(statement, order, "mine");
     narrow(statement, query);
@@ -232,7 +238,20 @@ fn filter(statement: &mut Statement, query: &Query) {
     let mut filters: Vec<_> = query.filters.iter().collect();
     filters.sort_by_key(|(field, _)| field.name);
     for (field, value) in filters {
-        statement.sql(" AND kept.").sql(field.name).sql(" = ").field(value);
+        statement.sql(" AND kept.").sql(field.name).sql(" = ");
+        match chosen(field, value) {
+            // Known when the statement is planned: there is an index for each.
+            Some(choice) => statement.sql("'").sql(choice).sql("'"),
+            None => statement.field(value),
+        };
+    }
+}
+
+/// The choice that a value is, in the field's own words: these are fit for SQL.
+fn chosen(field: &Field, value: &FieldValue) -> Option<&'static str> {
+    match (field.ty, value) {
+        (FieldType::Choice(choices), FieldValue::Text(text)) => choices.iter().copied().find(|choice| choice == text),
+        _ => None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a new kind is easily forgotten in: the columns of every field, and an index for every list.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mosaic_core::{Kind, with_kind};
+use mosaic_core::{FieldType, Kind, with_kind};
 
 use crate::schema::MAIN;
 use crate::table::Table;
@@ -35,16 +35,40 @@ fn what_is_searched_has_its_words_and_the_table_of_its_embeddings() {
 /// A table, the columns that an index narrows by, and the one that it orders by, before the id.
 type Index = (&'static str, BTreeSet<String>, String);
 
+/// The indexes that the migrations leave. One of a single choice narrows by it, as it says: `status = 'open'`.
 fn indexes() -> BTreeSet<(String, BTreeSet<String>, String)> {
     let migrator = MAIN.migrator();
-    let lines = migrator.iter().flat_map(|migration| migration.sql.as_str().lines());
-    let read = |line: &str| {
-        let (table, rest) = line.strip_prefix("CREATE INDEX ")?.split_once(" ON ")?.1.split_once(" (")?;
-        let mut columns: Vec<_> = rest.split_once(')')?.0.split(", ").map(str::to_owned).collect();
-        let (id, order) = (columns.pop()?, columns.pop()?);
-        (id == "id").then(|| (table.to_owned(), columns.into_iter().collect(), order))
+    let mut indexes = BTreeMap::new();
+    for line in migrator.iter().flat_map(|migration| migration.sql.as_str().lines()) {
+        if let Some((name, index)) = read_index(line) {
+            indexes.insert(name, index);
+        } else if let Some(name) = line.strip_prefix("DROP INDEX ") {
+            indexes.remove(name.trim_end_matches(';'));
+        }
+    }
+    indexes.into_values().collect()
+}
+
+fn read_index(line: &str) -> Option<(&str, (String, BTreeSet<String>, String))> {
+    let (name, rest) = line.strip_prefix("CREATE INDEX ")?.split_once(" ON ")?;
+    let (table, rest) = rest.split_once(" (")?;
+    let (columns, rest) = rest.split_once(')')?;
+    let mut columns: Vec<_> = columns.split(", ").map(str::to_owned).collect();
+    let (id, order) = (columns.pop()?, columns.pop()?);
+    let chosen = rest.split_once(" WHERE ").map(|(_, condition)| condition.trim_end_matches(';').to_owned());
+    columns.extend(chosen.filter(|condition| condition.contains(" = ")));
+    (id == "id").then(|| (name, (table.to_owned(), columns.into_iter().collect(), order)))
+}
+
+/// The indexes of each single choice that do what one with the column of the choice does.
+fn of_each_choice<T: Table>((_, columns, order): &Index) -> Option<Vec<(String, BTreeSet<String>, String)>> {
+    let choice = T::FILTERS.iter().find(|field| matches!(field.ty, FieldType::Choice(_)) && columns.contains(field.name))?;
+    let FieldType::Choice(values) = choice.ty else { return None };
+    let of = |value: &&str| {
+        let others = columns.iter().filter(|column| *column != choice.name).cloned();
+        (T::NAME.to_owned(), others.chain([format!("{} = '{value}'", choice.name)]).collect(), order.clone())
     };
-    lines.filter_map(read).collect()
+    Some(values.iter().map(of).collect())
 }
 
 /// The indexes that a kind's lists need: of one space, and of one assignee, by each choice of filters; and for accounts, which admins see
@@ -86,9 +110,12 @@ fn every_list_has_its_index() {
     let indexes = indexes();
     let mut count = 0;
     for kind in Kind::ALL {
-        for (table, columns, order) in with_kind!(*kind, T => needed::<T>()) {
+        for index in with_kind!(*kind, T => needed::<T>()) {
+            let each = with_kind!(*kind, T => of_each_choice::<T>(&index)).unwrap_or_default();
+            let (table, columns, order) = index;
             let index = (table.to_owned(), columns, order);
-            assert!(indexes.contains(&index), "no index for {index:?}");
+            let has_each = !each.is_empty() && each.iter().all(|index| indexes.contains(index));
+            assert!(has_each || indexes.contains(&index), "no index for {index:?}");
             count += 1;
         }
     }

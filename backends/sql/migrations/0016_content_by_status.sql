@@ -1,0 +1,20 @@
+-- A list by status goes by an index of that status alone: there is no status to compare, of each entry of a page of the index, and what few
+-- have lies in a small one.
+DROP INDEX tasks_of_status_by_created_at;
+DROP INDEX tasks_of_status_by_updated_at;
+CREATE INDEX tasks_open_by_created_at ON tasks (space_id, created_at, id) WHERE status = 'open';
+CREATE INDEX tasks_open_by_updated_at ON tasks (space_id, updated_at, id) WHERE status = 'open';
+CREATE INDEX tasks_in_progress_by_created_at ON tasks (space_id, created_at, id) WHERE status = 'in_progress';
+CREATE INDEX tasks_in_progress_by_updated_at ON tasks (space_id, updated_at, id) WHERE status = 'in_progress';
+CREATE INDEX tasks_blocked_by_created_at ON tasks (space_id, created_at, id) WHERE status = 'blocked';
+CREATE INDEX tasks_blocked_by_updated_at ON tasks (space_id, updated_at, id) WHERE status = 'blocked';
+CREATE INDEX tasks_done_by_created_at ON tasks (space_id, created_at, id) WHERE status = 'done';
+CREATE INDEX tasks_done_by_updated_at ON tasks (space_id, updated_at, id) WHERE status = 'done';
+CREATE INDEX tasks_cancelled_by_created_at ON tasks (space_id, created_at, id) WHERE status = 'cancelled';
+CREATE INDEX tasks_cancelled_by_updated_at ON tasks (space_id, updated_at, id) WHERE status = 'cancelled';
+DROP INDEX sessions_of_status_by_created_at;
+DROP INDEX sessions_of_status_by_updated_at;
+CREATE INDEX sessions_open_by_created_at ON sessions (space_id, created_at, id) WHERE status = 'open';
+CREATE INDEX sessions_open_by_updated_at ON sessions (space_id, updated_at, id) WHERE status = 'open';
+CREATE INDEX sessions_closed_by_created_at ON sessions (space_id, created_at, id) WHERE status = 'closed';
+CREATE INDEX sessions_closed_by_updated_at ON sessions (space_id, updated_at, id) WHERE status = 'closed';
