@@ -6,33 +6,30 @@
 //! That takes some 11 GB of disk and, on two cores, ten minutes. With URLs of two databases, of a superuser, these are used, and filled unless
 //! they are: so that one can measure again.
 //!
-//! Both are asked for the same number of tasks, and have one more, so that both read the same: what the small one has less than two of is left
-//! out. The figures are of the storage, without HTTP.
+//! A gateway of tier standalone serves each, and the time is that of its answer over HTTP, to one who asks one thing after the other; beside it
+//! stands the ratio of the storage alone, as the gateway calls it. Both are asked for the same number of tasks, and have one more, so that
+//! both read the same: what the small one has less than two of is left out.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
+mod side;
 
-use mosaic_core::{Backend, FieldValue, Id, Kind, Options, Position, Query, Scope, Timestamp, registry};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use mosaic_core::{Id, Kind};
 use mosaic_postgres as _;
 use mosaic_tests::services::OwnPostgres;
-use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use side::{List, Side};
 
 const BOUND: f64 = 1.3;
 const SMALL: u64 = 10_000;
-/// A page.
-const LIMIT: usize = 50;
 /// So often each list is read on either side, by turns.
 const ROUNDS: usize = 41;
 /// One that seems to take too long is read so many times as often, with a pause before each time: whichever processors the system
 /// gave to the two sides, it may give them others then.
 const DOUBTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(20);
-const FILL: &str = include_str!("fill.sql");
-/// 2024-07-01, in microseconds: the middle of what is filled in.
-const MIDDLE: i64 = 1_719_792_000_000_000;
 
 /// Who asks: their number, and that of a team of theirs, as `fill.sql` has it.
 const ASKERS: [(&str, u128, u128); 3] = [("one team", 1, 20), ("fifty teams", 2, 5), ("a thousandth", 3, 201)];
@@ -61,77 +58,90 @@ fn main() -> ExitCode {
 }
 
 async fn run(rows: u64, [small, large]: &[String; 2]) -> usize {
-    let small = filled(small, SMALL).await;
-    let large = filled(large, rows).await;
+    let mut small = Side::of(small, SMALL, None).await;
+    let mut large = Side::of(large, rows, Some(&small)).await;
     println!(
-        "{:<13} {:<36} {:<12} {:<7} {:>5} {:>9} {:>9} {:>6}",
-        "sees", "filters", "order", "page", "items", "small ms", "large ms", "ratio"
+        "{:<13} {:<36} {:<12} {:<7} {:>5} {:>9} {:>9} {:>6} {:>8}",
+        "sees", "filters", "order", "page", "items", "small ms", "large ms", "ratio", "storage"
     );
     let (mut worst, mut slow, mut count, mut left_out) = (0.0_f64, 0, 0, 0);
-    for (sees, user, team) in ASKERS {
+    let mut worst_of_storage = 0.0_f64;
+    for (asker, (sees, user, team)) in ASKERS.into_iter().enumerate() {
         for filters in choices(user, team) {
             for order in Kind::Task.orders() {
                 for (descending, middle) in [(false, false), (true, false), (false, true), (true, true)] {
-                    let mut query =
-                        filters.iter().try_fold(Query::new(Kind::Task), |query, (field, value)| query.filter(field, value)).unwrap();
-                    (query.order, query.descending) = (*order, descending);
-                    if middle {
-                        let key = FieldValue::Time(Timestamp::from_micros(MIDDLE).unwrap());
-                        query.after = Some(Position { key, id: Id::nil() });
-                    }
-                    let scope = Scope::User(user_id(user));
-                    query.limit = LIMIT + 1;
-                    query.limit = small.storage.list(scope, &query).await.unwrap().items.len().saturating_sub(1);
-                    if query.limit == 0 {
+                    let mut list = List::new(asker, user_id(user), &filters, *order, descending);
+                    if middle && !small.go_to_middle(&mut list).await || !small.fit(&mut list).await {
                         left_out += 1;
                         continue;
                     }
-                    for backend in [&small, &large] {
-                        let page = backend.storage.list(scope, &query).await.unwrap();
-                        assert!(page.items.len() == query.limit && page.next.is_some(), "both have one more");
-                    }
-                    let mut times = compare(&small, &large, scope, &query).await;
-                    if times.1 / times.0 > BOUND {
-                        for _ in 0..DOUBTS {
-                            tokio::time::sleep(PAUSE).await;
-                            let again = compare(&small, &large, scope, &query).await;
-                            times = (times.0.min(again.0), times.1.min(again.1));
+                    let mut times = compare(&mut small, &mut large, &list).await;
+                    for _ in 0..DOUBTS {
+                        if times.ratio() <= BOUND {
+                            break;
                         }
+                        tokio::time::sleep(PAUSE).await;
+                        times = times.least(compare(&mut small, &mut large, &list).await);
                     }
-                    let ratio = times.1 / times.0;
-                    (worst, count) = (worst.max(ratio), count + 1);
-                    let is_slow = ratio > BOUND;
+                    (worst, worst_of_storage, count) =
+                        (worst.max(times.ratio()), worst_of_storage.max(times.ratio_of_storage()), count + 1);
+                    let is_slow = times.ratio() > BOUND;
                     slow += usize::from(is_slow);
                     let names: Vec<_> = filters.iter().map(|(field, value)| if value == "blocked" { value } else { *field }).collect();
                     println!(
-                        "{sees:<13} {:<36} {:<12} {:<7} {:>5} {:>9.3} {:>9.3} {ratio:>6.2}{}",
+                        "{sees:<13} {:<36} {:<12} {:<7} {:>5} {:>9.3} {:>9.3} {:>6.2} {:>8.2}{}",
                         names.join(" "),
                         format!("{}{}", if descending { "-" } else { "" }, order.name),
                         if middle { "middle" } else { "first" },
-                        query.limit,
-                        times.0,
-                        times.1,
+                        list.query.limit,
+                        times.api.0,
+                        times.api.1,
+                        times.ratio(),
+                        times.ratio_of_storage(),
                         if is_slow { "  too long" } else { "" }
                     );
                 }
             }
         }
     }
-    for backend in [small, large] {
-        backend.storage.close().await.unwrap();
+    for side in [small, large] {
+        side.backend.storage.close().await.unwrap();
     }
     println!("{count} lists, the worst ratio {worst:.2}; {slow} take more than {BOUND} times as long; {left_out} were left out");
+    println!("of the storage alone, the worst ratio {worst_of_storage:.2}");
     slow
 }
 
-/// How long either takes at least, in milliseconds, asked by turns: whatever else runs on the machine makes some wait, and none faster.
-async fn compare(small: &Backend, large: &Backend, scope: Scope, query: &Query) -> (f64, f64) {
-    let mut times = (f64::MAX, f64::MAX);
+/// How long a list takes at least, on the small and the large side, in milliseconds.
+struct Times {
+    api: (f64, f64),
+    storage: (f64, f64),
+}
+
+impl Times {
+    fn ratio(&self) -> f64 {
+        self.api.1 / self.api.0
+    }
+
+    fn ratio_of_storage(&self) -> f64 {
+        self.storage.1 / self.storage.0
+    }
+
+    fn least(&self, other: Self) -> Self {
+        let least = |one: (f64, f64), other: (f64, f64)| (one.0.min(other.0), one.1.min(other.1));
+        Self { api: least(self.api, other.api), storage: least(self.storage, other.storage) }
+    }
+}
+
+/// Asks both by turns: whatever else runs on the machine makes some wait, and none faster.
+async fn compare(small: &mut Side, large: &mut Side, list: &List) -> Times {
+    let mut times = Times { api: (f64::MAX, f64::MAX), storage: (f64::MAX, f64::MAX) };
     for _ in 0..ROUNDS {
-        for (backend, times) in [(small, &mut times.0), (large, &mut times.1)] {
-            let begun = Instant::now();
-            backend.storage.list(scope, query).await.unwrap();
-            *times = times.min(begun.elapsed().as_secs_f64() * 1e3);
+        for (side, api, storage) in
+            [(&mut *small, &mut times.api.0, &mut times.storage.0), (&mut *large, &mut times.api.1, &mut times.storage.1)]
+        {
+            *api = api.min(side.ask(list).await);
+            *storage = storage.min(side.read(list).await);
         }
     }
     times
@@ -161,20 +171,4 @@ fn user_id(number: u128) -> Id {
 
 fn team_id(number: u128) -> Id {
     Id::from_u128(0x7000_9000_0000_0000_0000 | number)
-}
-
-/// A storage of so many tasks.
-async fn filled(url: &str, rows: u64) -> Backend {
-    let options = Options::new(json!({ "postgres": { "url": url } }), "/", "bench");
-    let backend = (registry::backend("standalone").unwrap().open)(options).await.unwrap();
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks").fetch_one(&mut connection).await.unwrap();
-    if there.unsigned_abs() != rows {
-        let begun = Instant::now();
-        let fill = format!("SET bench.rows = {rows}; {FILL}");
-        sqlx::raw_sql(AssertSqlSafe(fill)).execute(&mut connection).await.unwrap();
-        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
-        println!("{rows} tasks made in {:.0} s", begun.elapsed().as_secs_f64());
-    }
-    backend
 }
