@@ -86,14 +86,18 @@ fn is_of_one_assignee<T: Table>(scope: Scope, query: &Query) -> bool {
 /// one space by a choice, another would read as much at least, and check each row besides. Of more, it may hold that every row passes one
 /// of them, and take another index; unless it is asked for the keys alone, all of which only the right one holds.
 fn has_one_index<T: Table>(query: &Query) -> bool {
-    let is_by_choice = query.filters.iter().any(|(field, value)| chosen(field, value).is_some());
-    query.filters.len() == 1 || query.filters.len() == 2 && is_of_one_space::<T>(query) && is_by_choice
+    query.filters.len() == 1 || query.filters.len() == 2 && is_of_one_space::<T>(query) && is_by_choice(query)
+}
+
+fn is_by_choice(query: &Query) -> bool {
+    query.filters.iter().any(|(field, value)| chosen(field, value).is_some())
 }
 
 /// The rows that a list takes from one space, from what is assigned to one user, or from a whole table of accounts: they lie together in
 /// one index.
 fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
-    let is_certain = query.filters.is_empty() || T::CONTENT && has_one_index::<T>(query);
+    let is_of_all_assigned = T::CONTENT && !is_of_one_space::<T>(query);
+    let is_certain = query.filters.is_empty() || T::CONTENT && (is_of_all_assigned || has_one_index::<T>(query));
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ");
     if !is_certain {
         statement.sql("(");
@@ -105,16 +109,24 @@ fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query
         for (_, space_id) in query.filters.iter().filter(|(field, _)| field.name == T::SPACE) {
             statement.sql(" AND EXISTS (SELECT FROM (").sql(T::SPACES).sql(") AS mine WHERE mine.space_id = ").field(space_id).sql(")");
         }
-        if !is_of_one_space::<T>(query) {
+        if is_of_all_assigned {
             // Asked of each row by itself: the planner has nothing to make of it.
             statement.sql(" AND array_position(ARRAY(").sql(T::SPACES).sql("), kept.").sql(T::SPACE).sql(") IS NOT NULL");
         }
+    }
+    if is_of_all_assigned {
+        statement.sql(if is_by_choice(query) { ASSIGNED_BY_CHOICE } else { ASSIGNED });
     }
     first(statement, query, order, limit);
     if !is_certain {
         by_keys::<T>(statement);
     }
 }
+
+/// What is true of every row, and is said by the indexes of all that is assigned to one user: no list takes one of them unless it says so.
+const ASSIGNED: &str = " AND kept.revision <> 0";
+/// The same, of those that narrow by a choice besides.
+const ASSIGNED_BY_CHOICE: &str = " AND kept.revision <> -1";
 
 /// Of more spaces than this, a few rows each are read at first; of fewer, reading a page of each costs less.
 const MANY_SPACES: i64 = 8;

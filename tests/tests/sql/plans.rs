@@ -145,21 +145,23 @@ fn spaces(kind: Kind, scope: Scope, of_one: bool) -> usize {
     }
 }
 
-/// Every choice of a kind's filters, each with a value that few records have; of users, this one.
+/// Every choice of a kind's filters, each with a value that few records have, a status also with the one that nearly all have; of users,
+/// this one.
 fn choices(kind: Kind, user: u128) -> Vec<Vec<(&'static str, String)>> {
     let mut choices = vec![Vec::new()];
     for field in kind.filters() {
-        let value = match field.name {
-            "login" => "user-2".to_owned(),
-            "slug" => "team-3".to_owned(),
-            "status" if kind == Kind::Session => "closed".to_owned(),
-            "status" => "blocked".to_owned(),
-            "space_id" | "team_id" => id(TEAM + 2).to_string(),
-            "session_id" => id(30_006).to_string(),
-            _ => id(user).to_string(),
+        let values = match field.name {
+            "login" => vec!["user-2".to_owned()],
+            "slug" => vec!["team-3".to_owned()],
+            "status" if kind == Kind::Session => vec!["open".to_owned(), "closed".to_owned()],
+            "status" => vec!["open".to_owned(), "blocked".to_owned()],
+            "space_id" | "team_id" => vec![id(TEAM + 2).to_string()],
+            "session_id" => vec![id(30_006).to_string()],
+            _ => vec![id(user).to_string()],
         };
-        let with: Vec<Vec<_>> = choices.iter().map(|choice| [choice.as_slice(), &[(field.name, value.clone())]].concat()).collect();
-        choices.extend(with);
+        let with = |value: &String| choices.iter().map(|choice| [choice.as_slice(), &[(field.name, value.clone())]].concat()).collect();
+        let with: Vec<Vec<Vec<_>>> = values.iter().map(with).collect();
+        choices.extend(with.into_iter().flatten());
     }
     // Messages are listed of a session alone.
     choices.retain(|choice| kind.parent().is_none() || !choice.is_empty());
