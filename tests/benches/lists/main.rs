@@ -20,7 +20,7 @@ use std::time::Duration;
 use mosaic_core::{Id, Kind};
 use mosaic_postgres as _;
 use mosaic_tests::services::OwnPostgres;
-use side::{List, Side};
+use side::{List, Side, stored};
 
 const BOUND: f64 = 1.3;
 const SMALL: u64 = 10_000;
@@ -58,8 +58,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(rows: u64, [small, large]: &[String; 2]) -> usize {
-    let mut small = Side::of(small, SMALL, None).await;
-    let mut large = Side::of(large, rows, Some(&small)).await;
+    let (few, many) = (stored(small, SMALL).await, stored(large, rows).await);
+    let mut small = Side::of(few, small, None).await;
+    let mut large = Side::of(many, large, Some(&small)).await;
     println!(
         "{:<13} {:<36} {:<12} {:<7} {:>5} {:>9} {:>9} {:>6} {:>8}",
         "sees", "filters", "order", "page", "items", "small ms", "large ms", "ratio", "storage"

@@ -52,20 +52,17 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    /// Serves so many tasks. A cursor of the other one is good here too.
-    pub(crate) async fn of(url: &str, rows: u64, other: Option<&Self>) -> Self {
-        let config = json!({ "postgres": { "url": url } });
-        let backend = (registry::backend("standalone").unwrap().open)(Options::new(config.clone(), "/", "bench")).await.unwrap();
-        let mut connection = PgConnection::connect(url).await.unwrap();
-        fill(&mut connection, rows).await;
+    /// Serves what is stored there. A cursor of the other one is good here too.
+    pub(crate) async fn of(backend: Backend, url: &str, other: Option<&Self>) -> Self {
         if let Some(other) = other {
             let value = other.backend.storage.state(CURSOR_KEY).await.unwrap().map(|state| state.value);
             let expect = backend.storage.state(CURSOR_KEY).await.unwrap().map_or(0, |state| state.version);
             backend.storage.put_state(&StateWrite { name: CURSOR_KEY.into(), value, expect }).await.unwrap();
         }
         // Whoever managed it before, the gateway makes somebody who does.
+        let mut connection = PgConnection::connect(url).await.unwrap();
         sqlx::raw_sql("TRUNCATE tokens").execute(&mut connection).await.unwrap();
-        let gateway = Gateway::start(BINARY, json!({ "tier": "standalone", "standalone": config })).await;
+        let gateway = Gateway::start(BINARY, json!({ "tier": "standalone", "standalone": section(url) })).await;
         let mut tokens = Vec::new();
         for (_, user, _) in ASKERS {
             tokens.push(gateway.token(&user_id(user).to_string(), &["read"]).await);
@@ -137,14 +134,21 @@ fn key(list: &List, item: &Value) -> FieldValue {
     FieldValue::parse(FieldType::Time, item[list.query.order.name].as_str().unwrap()).unwrap()
 }
 
-/// Makes so many tasks, unless they are there.
-async fn fill(connection: &mut PgConnection, rows: u64) {
-    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks").fetch_one(&mut *connection).await.unwrap();
+fn section(url: &str) -> Value {
+    json!({ "postgres": { "url": url } })
+}
+
+/// A storage of so many tasks, which are made unless they are there.
+pub(crate) async fn stored(url: &str, rows: u64) -> Backend {
+    let backend = (registry::backend("standalone").unwrap().open)(Options::new(section(url), "/", "bench")).await.unwrap();
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks").fetch_one(&mut connection).await.unwrap();
     if there.unsigned_abs() != rows {
         let begun = Instant::now();
         let fill = format!("SET bench.rows = {rows}; {FILL}");
-        sqlx::raw_sql(AssertSqlSafe(fill)).execute(&mut *connection).await.unwrap();
-        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut *connection).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(fill)).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
         println!("{rows} tasks made in {:.0} s", begun.elapsed().as_secs_f64());
     }
+    backend
 }
