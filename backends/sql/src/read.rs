@@ -367,4 +367,16 @@ mod tests {
             assert_eq!(text(order), first);
         }
     }
+    #[test]
+    fn only_a_choice_of_the_fields_own_becomes_sql() {
+        let text = |status: &str| {
+            let mut query = Query::new(Kind::Task);
+            query.filters.push((Field::choice("status", &["open", "done"]), FieldValue::Text(status.to_owned())));
+            let mut statement = Statement::new("");
+            filter(&mut statement, &query);
+            statement.text()
+        };
+        assert_eq!(text("done"), " AND kept.status = 'done'");
+        assert_eq!(text("done' OR true --"), " AND kept.status = $1");
+    }
 }
