@@ -123,7 +123,8 @@ fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query
     }
 }
 
-/// What is true of every row, and is said by the indexes of all that is assigned to one user: no list takes one of them unless it says so.
+/// What is true of every row, and is said by the indexes of all that is assigned to one user (migration 16): no list takes one of them
+/// unless it says so.
 const ASSIGNED: &str = " AND kept.revision <> 0";
 /// The same, of those that narrow by a choice besides.
 const ASSIGNED_BY_CHOICE: &str = " AND kept.revision <> -1";
@@ -367,6 +368,7 @@ mod tests {
             assert_eq!(text(order), first);
         }
     }
+
     #[test]
     fn only_a_choice_of_the_fields_own_becomes_sql() {
         let text = |status: &str| {

@@ -159,9 +159,10 @@ fn choices(kind: Kind, user: u128) -> Vec<Vec<(&'static str, String)>> {
             "session_id" => vec![id(30_006).to_string()],
             _ => vec![id(user).to_string()],
         };
-        let with = |value: &String| choices.iter().map(|choice| [choice.as_slice(), &[(field.name, value.clone())]].concat()).collect();
-        let with: Vec<Vec<Vec<_>>> = values.iter().map(with).collect();
-        choices.extend(with.into_iter().flatten());
+        let with =
+            values.iter().flat_map(|value| choices.iter().map(|choice| [choice.as_slice(), &[(field.name, value.clone())]].concat()));
+        let with: Vec<Vec<_>> = with.collect();
+        choices.extend(with);
     }
     // Messages are listed of a session alone.
     choices.retain(|choice| kind.parent().is_none() || !choice.is_empty());
