@@ -36,13 +36,10 @@ fn listing<T: Table>(scope: Scope, query: &Query, limit: usize) -> Result<Statem
     let mut statement = Statement::of(scope, "SELECT ")?;
     select_cut::<T>(&mut statement, order);
     statement.sql(" FROM (");
-    let is_open = is_open::<T>(scope);
-    if is_of_one_space::<T>(query) || is_of_one_assignee::<T>(scope, query) || is_open && !T::CONTENT {
+    if is_open::<T>(scope) || is_of_one_space::<T>(query) || is_of_one_assignee::<T>(scope, query) {
         from_one_run::<T>(&mut statement, scope, query, order, limit);
     } else {
-        // Content lies together in each space alone: indexes of everything would cost every write.
-        let spaces = if is_open { T::ALL_SPACES } else { T::SPACES };
-        from_spaces::<T>(&mut statement, spaces, query, order, limit);
+        from_spaces::<T>(&mut statement, query, order, limit);
     }
     statement.sql(") AS kept");
     order_by(&mut statement, order, "kept");
@@ -93,11 +90,10 @@ fn is_by_choice(query: &Query) -> bool {
     query.filters.iter().any(|(field, value)| chosen(field, value).is_some())
 }
 
-/// The rows that a list takes from one space, from what is assigned to one user, or from a whole table of accounts: they lie together in
-/// one index.
+/// The rows that a list takes from one space, from what is assigned to one user, or from everything: they lie together in one index.
 fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
-    let is_of_all_assigned = T::CONTENT && !is_of_one_space::<T>(query);
-    let is_certain = query.filters.is_empty() || T::CONTENT && (is_of_all_assigned || has_one_index::<T>(query));
+    let is_of_more = T::CONTENT && !is_of_one_space::<T>(query);
+    let is_certain = query.filters.is_empty() || T::CONTENT && (is_of_more || has_one_index::<T>(query));
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ");
     if !is_certain {
         statement.sql("(");
@@ -109,108 +105,93 @@ fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query
         for (_, space_id) in query.filters.iter().filter(|(field, _)| field.name == T::SPACE) {
             statement.sql(" AND EXISTS (SELECT FROM (").sql(T::SPACES).sql(") AS mine WHERE mine.space_id = ").field(space_id).sql(")");
         }
-        if is_of_all_assigned {
+        if is_of_more {
             // Asked of each row by itself: the planner has nothing to make of it.
             statement.sql(" AND array_position(ARRAY(").sql(T::SPACES).sql("), kept.").sql(T::SPACE).sql(") IS NOT NULL");
         }
     }
-    if is_of_all_assigned {
-        statement.sql(if is_by_choice(query) { ASSIGNED_BY_CHOICE } else { ASSIGNED });
+    if T::CONTENT {
+        statement.sql(index_of::<T>(query, !is_of_more));
     }
-    first(statement, query, order, limit);
+    first(statement, query, order);
+    statement.sql(" LIMIT ").bind(row_count(limit));
     if !is_certain {
         by_keys::<T>(statement);
     }
 }
 
-/// What is true of every row, and is said by the indexes of all that is assigned to one user (migration 16): no list takes one of them
-/// unless it says so.
-const ASSIGNED: &str = " AND kept.revision <> 0";
-/// The same, of those that narrow by a choice besides.
-const ASSIGNED_BY_CHOICE: &str = " AND kept.revision <> -1";
-
-/// Of more spaces than this, a few rows each are read at first; of fewer, reading a page of each costs less.
-const MANY_SPACES: i64 = 8;
-
-/// The rows that a list takes from several spaces: the first of each, merged.
-fn from_spaces<T: Table>(statement: &mut Statement, spaces: &'static str, query: &Query, order: Order, limit: usize) {
-    statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM (");
-    // Of accounts, few are in each space.
-    if T::CONTENT && query.order.ty == FieldType::Time {
-        select_of_many::<T>(statement, spaces, query, order, limit);
-    } else {
-        select_keys(statement, order, "place");
-        statement.sql(" FROM (").sql(spaces).sql(") AS mine CROSS JOIN LATERAL (");
-        of_space::<T>(statement, order, "mine");
-        first(statement, query, order, limit);
-        statement.sql(") AS place");
+/// Names the index of content of which a list is a part, by what is true of every row and said by this index alone (migrations 16 and 17): no other
+/// list takes it, however little of it the planner believes there is. Those of one space by an assignee, or by nothing, need no name.
+fn index_of<T: Table>(query: &Query, is_of_one_space: bool) -> &'static str {
+    let is_assigned = query.filters.iter().any(|(field, _)| T::ASSIGNEE == Some(field.name));
+    match (is_of_one_space, is_assigned, is_by_choice(query)) {
+        (false, true, false) => " AND kept.revision <> 0",
+        (false, true, true) => " AND kept.revision <> -1",
+        (false, false, false) => " AND kept.revision <> -2",
+        (false, false, true) => " AND kept.revision <> -3",
+        (true, false, true) => " AND kept.revision <> -4",
+        (true, _, _) => "",
     }
+}
+
+/// The rows that a list takes from the spaces that the user sees.
+fn from_spaces<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
+    statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM (WITH mine AS MATERIALIZED (").sql(T::SPACES).sql(")");
+    let is_swept = lies_in_one_run::<T>(query);
+    if is_swept {
+        sweep::<T>(statement, query, order, limit);
+    }
+    statement.sql(" ");
+    select_keys(statement, order, "place");
+    statement.sql(" FROM (");
+    if is_swept {
+        select_keys(statement, order, "swept");
+        statement.sql(" FROM swept WHERE (SELECT whole FROM page) UNION ALL ");
+    }
+    merge::<T>(statement, query, order, limit, is_swept);
+    statement.sql(") AS place");
     order_by(statement, order, "place");
     statement.sql(" LIMIT ").bind(row_count(limit));
     by_keys::<T>(statement);
 }
 
-/// Selects the keys of a page and some more. A few rows of each space are read at first (`begun`), as many as each gives when all give the
-/// same and two more: the page ends no later than one that is made of these alone (`stop`). Of a space whose few all come before that, the
-/// next ones up to there may belong into the page too. So about a page is read in all, and most spaces are looked into once.
-fn select_of_many<T: Table>(statement: &mut Statement, spaces: &'static str, query: &Query, order: Order, limit: usize) {
+/// Whether there is an index of what a list takes from all spaces: of content, of all of it and by a choice.
+fn lies_in_one_run<T: Table>(query: &Query) -> bool {
+    T::CONTENT && T::KIND.parent().is_none() && query.filters.iter().all(|(field, value)| chosen(field, value).is_some())
+}
+
+/// Goes through everybody's content for what lies in the user's spaces (`swept`), and says whether that is a page (`page`). Who sees a good part of
+/// it has theirs together after a few pages of one index, however many spaces they have. So many entries are looked at as a merge would read at
+/// most: who sees little of it loses no more by trying than the merge takes anyway.
+fn sweep<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
     let limit = row_count(limit);
-    statement.sql("WITH mine AS MATERIALIZED (").sql(spaces).sql("), few AS MATERIALIZED (SELECT CASE WHEN count(*) > ").bind(MANY_SPACES);
-    statement.sql(" THEN 2 + ").bind(limit).sql(" / count(*) ELSE ").bind(limit).sql(" END AS few FROM mine), begun AS MATERIALIZED (");
-    statement.sql("SELECT mine.space_id, place.* FROM mine CROSS JOIN LATERAL (SELECT place.*, row_number() OVER () AS nth FROM (");
-    of_space::<T>(statement, order, "mine");
-    narrow(statement, query);
-    order_by(statement, order, "kept");
-    statement.sql(" LIMIT (SELECT few FROM few)) AS place) AS place), stop AS MATERIALIZED (");
-    select_keys(statement, order, "begun");
-    statement.sql(" FROM begun");
-    order_by(statement, order, "begun");
-    statement.sql(" OFFSET ").bind(limit - 1).sql(" LIMIT 1) ");
-
-    select_keys(statement, order, "place");
-    statement.sql(" FROM (");
-    select_keys(statement, order, "begun");
-    statement.sql(" FROM begun UNION ALL ");
-    select_keys(statement, order, "place");
-    statement.sql(" FROM begun CROSS JOIN LATERAL (");
-    of_space::<T>(statement, order, "begun");
-    filter(statement, query);
-    statement.sql(" AND ");
-    keys_of(statement, order, "kept");
-    statement.sql(if order.descending { " < " } else { " > " });
-    keys_of(statement, order, "begun");
-    statement.sql(" AND ");
-    before_stop(statement, order, "kept");
-    order_by(statement, order, "kept");
-    statement.sql(" LIMIT ").bind(limit).sql(") AS place WHERE begun.nth = (SELECT few FROM few) AND ");
-    before_stop(statement, order, "begun");
-    statement.sql(") AS place");
-}
-
-/// Says that a row is not behind the stop. Where there is none, it is behind everything.
-fn before_stop(statement: &mut Statement, order: Order, of: &'static str) {
-    keys_of(statement, order, of);
-    statement.sql(if order.descending { " >= (" } else { " <= (" });
-    if let Some(key) = order.key {
-        statement.sql("coalesce((SELECT ").sql(key).sql(" FROM stop), ").sql(if order.descending { "'-infinity'" } else { "'infinity'" });
-        statement.sql("::timestamptz), ");
-    }
-    statement.sql("coalesce((SELECT id FROM stop), ").bind(if order.descending { Id::nil() } else { Id::max() }).sql("))");
-}
-
-/// What rows are ordered by, as one value.
-fn keys_of(statement: &mut Statement, order: Order, of: &'static str) {
-    statement.sql("(");
-    if let Some(key) = order.key {
-        statement.sql(of).sql(".").sql(key).sql(", ");
-    }
-    statement.sql(of).sql(".id)");
-}
-
-/// Selects the keys of the rows of the space that another row names.
-fn of_space<T: Table>(statement: &mut Statement, order: Order, named_by: &'static str) {
+    statement.sql(", swept AS MATERIALIZED (");
     select_keys(statement, order, "kept");
-    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = ").sql(named_by).sql(".space_id");
+    statement.sql(" FROM (");
+    select_keys(statement, order, "kept");
+    statement.sql(", kept.space_id FROM ").sql(T::NAME).sql(" AS kept WHERE true").sql(index_of::<T>(query, false));
+    first(statement, query, order);
+    // Asked of each entry by itself: a join might want another order.
+    statement
+        .sql(" LIMIT ")
+        .bind(limit)
+        .sql(" * (SELECT count(*) FROM mine)) AS kept WHERE (kept.space_id IN (SELECT space_id FROM mine)) IS TRUE");
+    order_by(statement, order, "kept");
+    statement.sql(" LIMIT ").bind(limit).sql("), page AS MATERIALIZED (SELECT count(*) = ").bind(limit).sql(" AS whole FROM swept)");
+}
+
+/// Selects the keys of the first rows of each space.
+fn merge<T: Table>(statement: &mut Statement, query: &Query, order: Order, limit: usize, is_swept: bool) {
+    select_keys(statement, order, "place");
+    statement.sql(" FROM ").sql(if is_swept { "(SELECT space_id FROM mine WHERE NOT (SELECT whole FROM page)) AS mine" } else { "mine" });
+    statement.sql(" CROSS JOIN LATERAL (");
+    select_keys(statement, order, "kept");
+    statement.sql(" FROM ").sql(T::NAME).sql(" AS kept WHERE kept.").sql(T::SPACE).sql(" = mine.space_id");
+    if T::CONTENT {
+        statement.sql(index_of::<T>(query, true));
+    }
+    first(statement, query, order);
+    statement.sql(" LIMIT ").bind(row_count(limit)).sql(") AS place");
 }
 
 /// What is narrowed and merged: keys alone, which the right index holds and others do not. So the planner prefers it, and the rows
@@ -229,20 +210,14 @@ fn by_keys<T: Table>(statement: &mut Statement) {
     statement.sql(" AS kept WHERE kept.id = place.id LIMIT 1) AS kept");
 }
 
-/// Adds the filters, and which rows come first.
-fn first(statement: &mut Statement, query: &Query, order: Order, limit: usize) {
-    narrow(statement, query);
-    order_by(statement, order, "kept");
-    statement.sql(" LIMIT ").bind(row_count(limit));
-}
-
-/// Adds the filters, and where to go on.
-fn narrow(statement: &mut Statement, query: &Query) {
+/// Adds the filters, where to go on, and the order.
+fn first(statement: &mut Statement, query: &Query, order: Order) {
     filter(statement, query);
     if let Some(after) = &query.after {
         statement.sql(" AND (kept.").sql(query.order.name).sql(", kept.id) ").sql(if query.descending { "< (" } else { "> (" });
         statement.field(&after.key).sql(", ").bind(after.id).sql(")");
     }
+    order_by(statement, order, "kept");
 }
 
 /// Adds the filters.

@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn every_migration_is_embedded() {
         let versions: Vec<_> = MAIN.migrator().iter().map(|migration| migration.version).collect();
-        assert_eq!(versions, (1..=16).collect::<Vec<_>>());
+        assert_eq!(versions, (1..=17).collect::<Vec<_>>());
     }
 
     #[cfg(feature = "pgvector")]

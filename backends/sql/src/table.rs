@@ -35,8 +35,6 @@ pub(crate) trait Table: Entity + Into<Record> {
     const SPACE: &'static str;
     /// A query for the spaces (`space_id`, none twice) whose rows the user `$1` sees.
     const SPACES: &'static str;
-    /// For content: a query for every space (`space_id`) that rows may live in.
-    const ALL_SPACES: &'static str = "SELECT id AS space_id FROM users UNION ALL SELECT id FROM teams";
     /// The column that says to whom a row is assigned, who sees it: their own are an index's one run, wherever they live.
     const ASSIGNEE: Option<&'static str> = None;
     /// Whether the user `$1` sees the row `kept`: whether its space is among [`Self::SPACES`], asked of one row.

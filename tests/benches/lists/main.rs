@@ -3,7 +3,7 @@
 //! thousandth of the rows. Ends with 1 when one takes more than [`BOUND`] times as long.
 //!
 //! `cargo bench --workspace --all-features --bench lists -- [ROWS] [SMALL_URL LARGE_URL]`: 10,000,000 rows unless it is said, beside [`SMALL`].
-//! That takes some 11 GB of disk and, on two cores, ten minutes. With URLs of two databases, of a superuser, these are used, and filled unless
+//! That takes some 13 GB of disk and, on two cores, ten minutes. With URLs of two databases, of a superuser, these are used, and filled unless
 //! they are: so that one can measure again.
 //!
 //! A gateway of tier standalone serves each, and the time is that of its answer over HTTP, to one who asks one thing after the other; beside it

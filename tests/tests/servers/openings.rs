@@ -30,7 +30,7 @@ async fn many_open_an_empty_database_at_once() {
             process.storage.ping().await.unwrap();
             assert!(process.vectors.describe().await.unwrap().is_empty());
         }
-        assert_eq!(watcher.number("SELECT count(*) FROM mosaic_migrations WHERE success").await, 16, "{tier:?}");
+        assert_eq!(watcher.number("SELECT count(*) FROM mosaic_migrations WHERE success").await, 17, "{tier:?}");
         assert_eq!(watcher.number(ADVISORY).await, 0, "{tier:?}");
     }
 }

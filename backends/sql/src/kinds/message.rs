@@ -36,7 +36,6 @@ impl Table for Message {
     const SPACES: &'static str = "SELECT whole.id AS space_id FROM sessions AS whole JOIN (\
         SELECT users.id AS space_id FROM users WHERE users.id = $1 UNION ALL SELECT team_id FROM memberships WHERE user_id = $1) AS mine \
         ON whole.space_id = mine.space_id";
-    const ALL_SPACES: &'static str = "SELECT id AS space_id FROM sessions";
     const SEES: &'static str = sees_session!("kept.session_id", is_member_of);
     const SEES_TO_WRITE: &'static str = sees_session!("kept.session_id", writes_as_member_of);
 

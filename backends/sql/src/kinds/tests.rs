@@ -55,8 +55,8 @@ fn read_index(line: &str) -> Option<(&str, Index)> {
     let (columns, rest) = rest.split_once(')')?;
     let mut columns: Vec<_> = columns.split(", ").map(str::to_owned).collect();
     let (id, order) = (columns.pop()?, columns.pop()?);
-    let chosen = rest.split_once(" WHERE ").map(|(_, condition)| condition.trim_end_matches(';').to_owned());
-    columns.extend(chosen.filter(|condition| condition.contains(" = ")));
+    let conditions = rest.split_once(" WHERE ").map_or("", |(_, conditions)| conditions.trim_end_matches(';'));
+    columns.extend(conditions.split(" AND ").filter(|condition| condition.contains(" = ")).map(str::to_owned));
     (id == "id").then(|| (name, (table.to_owned(), columns.into_iter().collect(), order)))
 }
 
@@ -71,19 +71,19 @@ fn of_each_choice<T: Table>((_, columns, order): &Index) -> Option<Vec<Index>> {
     Some(values.iter().map(of).collect())
 }
 
-/// The indexes that a kind's lists need: of one space, and of one assignee, by each choice of filters; and for accounts, which admins see
-/// whole, of everything and by each filter. What is unique needs none but its own.
+/// The indexes that a kind's lists need: of everything but what has a parent; of one space, and of one assignee, by each choice of filters; of accounts
+/// by each filter, and of content by each choice. What is unique needs none but its own.
 fn needed<T: Table>() -> Vec<Index> {
     let unique = T::UNIQUE.map(|unique| unique.field);
-    let mut narrowed = if T::CONTENT { Vec::new() } else { vec![BTreeSet::new()] };
+    let is_listed_whole = T::KIND.parent().is_none();
+    let mut narrowed = if is_listed_whole { vec![BTreeSet::new()] } else { Vec::new() };
     if T::SPACE != "id" {
         narrowed.push(BTreeSet::from([T::SPACE.to_owned()]));
     }
-    for filter in T::FILTERS.iter().map(|field| field.name) {
-        if filter == T::SPACE {
-            continue;
-        }
-        if !T::CONTENT && filter.ends_with("_id") {
+    for field in T::FILTERS.iter().filter(|field| field.name != T::SPACE) {
+        let filter = field.name;
+        let is_of_all = if T::CONTENT { matches!(field.ty, FieldType::Choice(_)) } else { filter.ends_with("_id") };
+        if is_of_all && is_listed_whole {
             narrowed.push(BTreeSet::from([filter.to_owned()]));
         }
         let in_space: Vec<_> = narrowed.iter().filter(|columns| columns.contains(T::SPACE)).cloned().collect();
@@ -117,5 +117,5 @@ fn every_list_has_its_index() {
             count += 1;
         }
     }
-    assert_eq!(count, 2 + 2 + 8 + 4 + 12 + 2 + 4);
+    assert_eq!(count, 2 + 2 + 8 + 4 + 16 + 4 + 8);
 }
