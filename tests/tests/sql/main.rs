@@ -39,7 +39,7 @@ impl Place {
 }
 
 /// An id, by a number.
-fn id(number: u128) -> Id {
+const fn id(number: u128) -> Id {
     Id::from_u128(number)
 }
 
