@@ -1,5 +1,5 @@
 -- Lists of all that one sees, for who sees a good part of everything: one run of an index, out of which theirs are picked, however many spaces they
--- have. As time goes by, entries are added at its end, so that a write pays little for it (an import of 200,000 tasks takes as long as before).
+-- have. What is new stands at the ends of these, so that a write pays less for them than for others.
 -- Only the lists that they are made for say what is true of every row: no list of one space goes by them.
 CREATE INDEX tasks_everywhere_by_created_at ON tasks (created_at, id) INCLUDE (space_id) WHERE revision <> -2;
 CREATE INDEX tasks_everywhere_by_updated_at ON tasks (updated_at, id) INCLUDE (space_id) WHERE revision <> -2;

@@ -79,11 +79,8 @@ fn is_of_one_assignee<T: Table>(scope: Scope, query: &Query) -> bool {
     query.filters.iter().any(|(field, value)| T::ASSIGNEE == Some(field.name) && sees_theirs(value))
 }
 
-/// Whether the planner takes the right index for the filters of content, whatever it believes. By one of them, no other has the order. In
-/// one space by a choice, another would read as much at least, and check each row besides. Of more, it may hold that every row passes one
-/// of them, and take another index; unless it is asked for the keys alone, all of which only the right one holds.
-fn has_one_index<T: Table>(query: &Query) -> bool {
-    query.filters.len() == 1 || query.filters.len() == 2 && is_of_one_space::<T>(query) && is_by_choice(query)
+fn is_by_assignee<T: Table>(query: &Query) -> bool {
+    query.filters.iter().any(|(field, _)| T::ASSIGNEE == Some(field.name))
 }
 
 fn is_by_choice(query: &Query) -> bool {
@@ -93,7 +90,9 @@ fn is_by_choice(query: &Query) -> bool {
 /// The rows that a list takes from one space, from what is assigned to one user, or from everything: they lie together in one index.
 fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query, order: Order, limit: usize) {
     let is_of_more = T::CONTENT && !is_of_one_space::<T>(query);
-    let is_certain = query.filters.is_empty() || T::CONTENT && (is_of_more || has_one_index::<T>(query));
+    // In one space by an assignee, and of accounts by anything, the planner may hold that every row passes one of the filters, and take another index;
+    // unless it is asked for the keys alone, all of which only the right one holds.
+    let is_certain = query.filters.is_empty() || T::CONTENT && (is_of_more || !is_by_assignee::<T>(query));
     statement.sql("SELECT ").sql(T::COLUMNS).sql(" FROM ");
     if !is_certain {
         statement.sql("(");
@@ -123,8 +122,7 @@ fn from_one_run<T: Table>(statement: &mut Statement, scope: Scope, query: &Query
 /// Names the index of content of which a list is a part, by what is true of every row and said by this index alone (migrations 16 and 17): no other
 /// list takes it, however little of it the planner believes there is. Those of one space by an assignee, or by nothing, need no name.
 fn index_of<T: Table>(query: &Query, is_of_one_space: bool) -> &'static str {
-    let is_assigned = query.filters.iter().any(|(field, _)| T::ASSIGNEE == Some(field.name));
-    match (is_of_one_space, is_assigned, is_by_choice(query)) {
+    match (is_of_one_space, is_by_assignee::<T>(query), is_by_choice(query)) {
         (false, true, false) => " AND kept.revision <> 0",
         (false, true, true) => " AND kept.revision <> -1",
         (false, false, false) => " AND kept.revision <> -2",
