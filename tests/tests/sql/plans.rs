@@ -289,9 +289,9 @@ fn vector(n: u128) -> Vector {
 /// What the planner knows of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counted {
-    /// Nothing, and it made its plans for lists while there was nothing.
-    Never,
-    /// Nothing yet.
+    /// That there is nothing: it made its plans for lists then.
+    Emptiness,
+    /// Nothing.
     Nothing,
     /// How they were while all content lay in one space.
     OneSpace,
@@ -316,7 +316,7 @@ async fn count(place: &Place) {
 /// A place with all records, of which the planner knows so much.
 async fn place_of(counted: Counted) -> Place {
     let place = Place::new().await;
-    if counted == Counted::Never {
+    if counted == Counted::Emptiness {
         for scope in SCOPES {
             lists(&mut Watch { place: &place, seen: BTreeSet::new() }, scope).await;
         }
@@ -340,7 +340,7 @@ async fn place_of(counted: Counted) -> Place {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_read_goes_by_an_index_and_reads_no_more_than_it_may_answer() {
     // Whatever the planner knows, it is to find the way.
-    for counted in [Counted::Never, Counted::Nothing, Counted::OneSpace, Counted::Everything] {
+    for counted in [Counted::Emptiness, Counted::Nothing, Counted::OneSpace, Counted::Everything] {
         let place = place_of(counted).await;
         let mut watch = Watch { place: &place, seen: BTreeSet::new() };
         let mut plans = 0;
